@@ -1,0 +1,34 @@
+//! What every bucket must be able to do. Private: callers use [`super::Bucket`].
+
+use bytes::Bytes;
+use futures_util::stream::BoxStream;
+
+use super::Error;
+use crate::model::Object;
+
+/// One page of a listing.
+#[derive(Debug, Default)]
+pub struct Page {
+    /// What can be taken now.
+    pub objects: Vec<Object>,
+    /// How many more are there that are still being written; look again soon.
+    pub unsettled: usize,
+    /// Where the next page starts; `None` after the last.
+    pub next: Option<String>,
+}
+
+/// The bytes of one version, in order.
+///
+/// A stream that ends without an error has given the whole version and nothing else: an implementation checks
+/// the length, and that the version was not replaced while it was read, before it ends the stream.
+pub type Body = BoxStream<'static, Result<Bytes, Error>>;
+
+/// A bucket's implementation.
+#[async_trait::async_trait]
+pub(super) trait Protocol: Send + Sync {
+    /// See [`super::Bucket::list`].
+    async fn list(&self, after: Option<&str>) -> Result<Page, Error>;
+
+    /// See [`super::Bucket::read`].
+    async fn read(&self, object: &Object) -> Result<Body, Error>;
+}

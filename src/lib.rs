@@ -1,0 +1,4 @@
+//! Drop a CSV in a bucket, get a batch.
+
+pub mod bucket;
+pub mod model;

@@ -1,0 +1,71 @@
+//! A campaign: the configured rules that a file falls under, chosen by the file's name.
+
+use std::time::Duration;
+
+/// How the people of a campaign are contacted; it decides what a valid target is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Channel {
+    /// Phone calls: targets are E.164 phone numbers.
+    Voice,
+    /// Text messages: targets are E.164 phone numbers.
+    Sms,
+    /// E-mail: targets are addresses.
+    Email,
+}
+
+/// A field whose value may be claimed by one PENDING row only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KeyField {
+    /// The sender's own id for the row.
+    ReferenceId,
+    /// The normalised phone number or address.
+    Target,
+}
+
+/// One configured rule set.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Campaign {
+    /// Stable number that batches carry; unique in the configuration, from 1 up.
+    pub id: i32,
+    /// The campaign's configured name, such as `late_payments`.
+    pub name: String,
+    /// Glob on an upload's base name, matched without regard to case.
+    pub files: String,
+    /// What a target is.
+    pub channel: Channel,
+    /// ISO 3166 code of the country that national phone numbers belong to.
+    pub region: String,
+    /// New batches start PAUSED, and nobody is contacted until they are resumed.
+    pub hold: bool,
+    /// How long after `created_at` a batch expires; `None` means never.
+    pub expires_after: Option<Duration>,
+    /// The fields that repeats are judged by, in the order in which they are checked.
+    pub unique: Vec<KeyField>,
+    /// Whether the same content may become a batch again.
+    pub allow_repeats: bool,
+    /// A file fails when more than this share of its rows (percent, 0 to 100) is INVALID…
+    pub max_invalid_percent: f64,
+    /// …and it has at least this many rows.
+    pub max_invalid_from_rows: u64,
+}
+
+impl Default for Campaign {
+    /// The campaign that stands where no configuration file names one: id 1, every CSV file.
+    fn default() -> Self {
+        Campaign {
+            id: 1,
+            name: "default".to_owned(),
+            files: "*.csv*".to_owned(),
+            channel: Channel::Voice,
+            region: "US".to_owned(),
+            hold: false,
+            expires_after: None,
+            unique: vec![KeyField::ReferenceId],
+            allow_repeats: false,
+            max_invalid_percent: 25.0,
+            max_invalid_from_rows: 20,
+        }
+    }
+}

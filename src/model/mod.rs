@@ -1,0 +1,16 @@
+//! The words of the product, as plain data: campaign, upload, batch, request, fault.
+//!
+//! No I/O and no clock: everything here can be built in a test by hand. All other modules speak
+//! in these words, and this module imports none of them.
+
+pub mod batch;
+pub mod campaign;
+pub mod fault;
+pub mod request;
+pub mod upload;
+
+pub use batch::{Batch, BatchDraft, BatchStatus, Dialect, Verdicts};
+pub use campaign::{Campaign, Channel, KeyField};
+pub use fault::{Fault, FileCode, RowCode};
+pub use request::{IntakeStatus, NewRequest, Request, RowChunk};
+pub use upload::{Claim, Object, Upload, UploadStatus};

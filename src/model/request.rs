@@ -1,0 +1,239 @@
+//! A request: what one data row of the file becomes; and the compact form in which rows travel to the store.
+
+use chrono::{DateTime, Utc};
+
+use super::fault::RowCode;
+
+/// The verdict on a row at intake. Later statuses are other people's, and an open set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IntakeStatus {
+    /// To be contacted.
+    Pending,
+    /// Its key was already claimed.
+    Duplicate,
+    /// Usable, but policy forbids it.
+    Skipped,
+    /// Cannot be used.
+    Invalid,
+}
+
+impl IntakeStatus {
+    /// The word stored and shown.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            IntakeStatus::Pending => "PENDING",
+            IntakeStatus::Duplicate => "DUPLICATE",
+            IntakeStatus::Skipped => "SKIPPED",
+            IntakeStatus::Invalid => "INVALID",
+        }
+    }
+}
+
+/// One judged row on its way to the store. Text is borrowed; it lives in the reader's buffer or in a [`RowChunk`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NewRequest<'a> {
+    /// Counts the file's data rows from 1.
+    pub row_number: u32,
+    /// The line on which the row starts, from 1.
+    pub line: u32,
+    /// The verdict.
+    pub status: IntakeStatus,
+    /// Why it is not PENDING.
+    pub code: Option<RowCode>,
+    /// The same for a person; empty for a PENDING row. Never holds what the cell said.
+    pub message: &'a str,
+    /// The row of this file that holds the key, for a DUPLICATE.
+    pub duplicate_of: Option<u32>,
+    /// Trimmed; empty where the file gave none.
+    pub reference_id: &'a str,
+    /// Normalised; for an INVALID row, what the file said.
+    pub target: &'a str,
+}
+
+/// A run of judged rows in one arena: no allocation a row, so that a million rows cost a few buffers.
+///
+/// All text of a row stands end to end in `text`: message, reference_id, target, then the cells of the other columns.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct RowChunk {
+    text: String,
+    rows: Vec<RowEntry>,
+    /// For every cell of every row, where it ends in `text`.
+    cell_ends: Vec<u32>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct RowEntry {
+    row_number: u32,
+    line: u32,
+    status: IntakeStatus,
+    code: Option<RowCode>,
+    duplicate_of: Option<u32>,
+    text_start: u32,
+    message_end: u32,
+    reference_end: u32,
+    target_end: u32,
+    cells_start: u32,
+    cells_end: u32,
+}
+
+impl RowChunk {
+    /// Adds one row; `cells` are the values of the columns other than reference_id and target, in file order.
+    pub fn push<'c>(&mut self, row: NewRequest<'_>, cells: impl IntoIterator<Item = &'c str>) {
+        let text_start = self.end();
+        self.text.push_str(row.message);
+        let message_end = self.end();
+        self.text.push_str(row.reference_id);
+        let reference_end = self.end();
+        self.text.push_str(row.target);
+        let target_end = self.end();
+        let cells_start = self.cell_ends.len() as u32;
+        for cell in cells {
+            self.text.push_str(cell);
+            self.cell_ends.push(self.text.len() as u32);
+        }
+        self.rows.push(RowEntry {
+            row_number: row.row_number,
+            line: row.line,
+            status: row.status,
+            code: row.code,
+            duplicate_of: row.duplicate_of,
+            text_start,
+            message_end,
+            reference_end,
+            target_end,
+            cells_start,
+            cells_end: self.cell_ends.len() as u32,
+        });
+    }
+
+    fn end(&self) -> u32 {
+        // A chunk is closed long before 4 GiB: a row's size is limited, and so is a chunk's (see worker::intake).
+        self.text.len() as u32
+    }
+
+    /// Bytes of text held.
+    pub fn text_len(&self) -> usize {
+        self.text.len()
+    }
+
+    /// Rows held.
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether no row is held.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// Forgets the rows and keeps the memory, for the next run.
+    pub fn clear(&mut self) {
+        self.text.clear();
+        self.rows.clear();
+        self.cell_ends.clear();
+    }
+
+    /// The rows in order, each with its cells.
+    pub fn iter(&self) -> impl Iterator<Item = (NewRequest<'_>, Cells<'_>)> {
+        self.rows.iter().map(move |entry| {
+            let text = |from: u32, to: u32| &self.text[from as usize..to as usize];
+            let request = NewRequest {
+                row_number: entry.row_number,
+                line: entry.line,
+                status: entry.status,
+                code: entry.code,
+                message: text(entry.text_start, entry.message_end),
+                duplicate_of: entry.duplicate_of,
+                reference_id: text(entry.message_end, entry.reference_end),
+                target: text(entry.reference_end, entry.target_end),
+            };
+            let ends = &self.cell_ends[entry.cells_start as usize..entry.cells_end as usize];
+            (request, Cells { text: &self.text, start: entry.target_end, ends })
+        })
+    }
+}
+
+/// The cells of one row of a [`RowChunk`].
+#[derive(Debug, Clone)]
+pub struct Cells<'a> {
+    text: &'a str,
+    start: u32,
+    ends: &'a [u32],
+}
+
+impl<'a> Iterator for Cells<'a> {
+    type Item = &'a str;
+
+    fn next(&mut self) -> Option<&'a str> {
+        let (&end, rest) = self.ends.split_first()?;
+        let cell = &self.text[self.start as usize..end as usize];
+        self.start = end;
+        self.ends = rest;
+        Some(cell)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.ends.len(), Some(self.ends.len()))
+    }
+}
+
+impl ExactSizeIterator for Cells<'_> {}
+
+/// A stored request as people and programs see it.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct Request {
+    /// The batch it belongs to.
+    pub batch_id: String,
+    /// Its place among the file's data rows, from 1.
+    pub row_number: u32,
+    /// The line on which the row starts.
+    pub line: u32,
+    /// The sender's id.
+    pub reference_id: String,
+    /// Whom to contact. Private: screens show the last four characters.
+    pub target: String,
+    /// Every other column under its header. Private.
+    pub request_variables: serde_json::Value,
+    /// An open set.
+    pub request_status: String,
+    /// Why it is not PENDING.
+    pub error_code: Option<String>,
+    /// The same for a person.
+    pub error_message: Option<String>,
+    /// The batch of the row that holds the key.
+    pub duplicate_of_batch_id: Option<String>,
+    /// The row that holds the key.
+    pub duplicate_of_row: Option<u32>,
+    /// When it was published.
+    pub created_at: DateTime<Utc>,
+    /// When it was sent, as its sender says.
+    pub sent_at: Option<DateTime<Utc>>,
+    /// How often it was tried, as its sender says.
+    pub attempt_count: u32,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_chunk_gives_back_what_was_pushed() {
+        let row = NewRequest {
+            row_number: 7,
+            line: 9,
+            status: IntakeStatus::Duplicate,
+            code: Some(RowCode::DuplicateReference),
+            message: "why",
+            duplicate_of: Some(3),
+            reference_id: "A1",
+            target: "+15125550100",
+        };
+        let mut chunk = RowChunk::default();
+        chunk.push(NewRequest { row_number: 6, ..row }, []);
+        chunk.push(row, ["Zoë", "", "x"]);
+        let rows: Vec<_> = chunk.iter().map(|(row, cells)| (row, cells.collect::<Vec<_>>())).collect();
+        assert_eq!(rows, [(NewRequest { row_number: 6, ..row }, vec![]), (row, vec!["Zoë", "", "x"])]);
+        chunk.clear();
+        assert!(chunk.is_empty() && chunk.text_len() == 0);
+    }
+}

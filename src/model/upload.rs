@@ -1,0 +1,119 @@
+//! An upload: one version of one object seen in the bucket, and its row in the ledger.
+
+use chrono::{DateTime, Utc};
+
+/// One version of one object, as the bucket lists it. (key, version) is its identity in a bucket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Object {
+    /// The object's full key, `/`-separated, exactly as the bucket spells it. Never used to build a path.
+    pub key: String,
+    /// What tells this version from any other under the same key; see [`crate::bucket`] for how each bucket makes it.
+    pub version: String,
+    /// Bytes.
+    pub size: u64,
+    /// When the bucket says that this version was written.
+    pub modified: DateTime<Utc>,
+}
+
+impl Object {
+    /// The last part of the key: the file's name as a person would say it.
+    pub fn base_name(&self) -> &str {
+        base_name(&self.key)
+    }
+}
+
+/// The last part of a `/`-separated key.
+pub fn base_name(key: &str) -> &str {
+    key.rsplit('/').next().unwrap_or(key)
+}
+
+/// Where an upload is on its way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum UploadStatus {
+    /// Seen, and waiting for a worker (or for its next attempt).
+    Waiting,
+    /// A worker holds it under a lease.
+    Claimed,
+    /// It became a batch whose requests were published.
+    Loaded,
+    /// It became a FAILED batch.
+    Failed,
+    /// It became no batch: no campaign takes a file of its name.
+    Rejected,
+    /// The object was deleted or replaced before it could be read whole.
+    Gone,
+}
+
+impl UploadStatus {
+    /// The word stored in the ledger.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            UploadStatus::Waiting => "WAITING",
+            UploadStatus::Claimed => "CLAIMED",
+            UploadStatus::Loaded => "LOADED",
+            UploadStatus::Failed => "FAILED",
+            UploadStatus::Rejected => "REJECTED",
+            UploadStatus::Gone => "GONE",
+        }
+    }
+
+    /// The status that a stored word stands for; `None` for a word that this version does not know.
+    pub fn parse(word: &str) -> Option<Self> {
+        use UploadStatus::*;
+        [Waiting, Claimed, Loaded, Failed, Rejected, Gone].into_iter().find(|status| status.as_str() == word)
+    }
+}
+
+/// The right to work on one upload, until its lease ends or it is settled.
+///
+/// The token fences: every later write of this worker names it, so that one whose lease was taken over
+/// changes nothing, however late it wakes.
+#[derive(Debug, Clone)]
+pub struct Claim {
+    /// The upload's id in the ledger.
+    pub upload_id: i64,
+    /// The version to read.
+    pub object: Object,
+    /// Random, new with every claim.
+    pub token: String,
+    /// How often the upload has been claimed, this time included.
+    pub attempt: u32,
+    /// When the version was first seen, by the database's clock: the day of receipt.
+    pub seen_at: DateTime<Utc>,
+    /// When this claim was made, by the database's clock.
+    pub claimed_at: DateTime<Utc>,
+}
+
+/// One row of the ledger, for people and dashboards.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct Upload {
+    /// Number in the ledger.
+    pub upload_id: i64,
+    /// The bucket's address, without secrets.
+    pub bucket: String,
+    /// The object's key.
+    pub key: String,
+    /// The object's version.
+    pub version: String,
+    /// Bytes.
+    pub size_bytes: u64,
+    /// When the bucket says it was written.
+    pub modified_at: DateTime<Utc>,
+    /// When it was first seen.
+    pub seen_at: DateTime<Utc>,
+    /// Where it is on its way.
+    pub status: UploadStatus,
+    /// How often it was claimed.
+    pub attempts: u32,
+    /// The identity of the worker that claimed it last.
+    pub claimed_by: Option<String>,
+    /// The batch it became, if it became one.
+    pub batch_id: Option<String>,
+    /// The code of what is wrong with it, where something is.
+    pub error_code: Option<String>,
+    /// What is wrong with it (a fault), or what last went wrong on our side (an error).
+    pub error_message: Option<String>,
+    /// When it was settled; `None` while it waits or is worked on.
+    pub settled_at: Option<DateTime<Utc>>,
+}
