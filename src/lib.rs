@@ -2,3 +2,4 @@
 
 pub mod bucket;
 pub mod model;
+pub mod reader;
