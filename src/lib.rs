@@ -3,3 +3,4 @@
 pub mod bucket;
 pub mod model;
 pub mod reader;
+pub mod store;

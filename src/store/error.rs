@@ -1,0 +1,107 @@
+//! Trouble with the store. Ours, never the sender's.
+
+use sqlx::migrate::MigrateError;
+
+/// What kind of trouble; it decides what the worker does next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// The claim is no longer ours; nothing was changed. Stop working on the upload.
+    Fenced,
+    /// The answer to a commit was lost: it may or may not have taken place.
+    Unknown,
+    /// It may go away: connection, lock, full disk, a server that restarts.
+    Transient,
+    /// It will not go away by itself: a wrong address, a missing right, a schema that does not fit.
+    Permanent,
+}
+
+/// Trouble with the store.
+#[derive(Debug, thiserror::Error)]
+#[error("{what}")]
+pub struct Error {
+    /// What to do about it.
+    pub kind: ErrorKind,
+    /// What was tried, or what to do.
+    pub what: String,
+    /// The cause.
+    #[source]
+    pub source: Option<sqlx::Error>,
+}
+
+impl Error {
+    pub(super) fn permanent(what: impl Into<String>) -> Self {
+        Error { kind: ErrorKind::Permanent, what: what.into(), source: None }
+    }
+
+    pub(super) fn fenced() -> Self {
+        let what = "the claim was lost to another worker; nothing was changed".to_owned();
+        Error { kind: ErrorKind::Fenced, what, source: None }
+    }
+
+    pub(super) fn commit_unknown(source: sqlx::Error) -> Self {
+        let what = "the answer to a commit was lost".to_owned();
+        Error { kind: ErrorKind::Unknown, what, source: Some(source) }
+    }
+
+    /// Puts what was tried before a cause; for `map_err`.
+    pub(super) fn while_doing(what: &'static str) -> impl FnOnce(sqlx::Error) -> Error {
+        move |source| Error { kind: kind_of(&source), what: format!("the store could not {what}"), source: Some(source) }
+    }
+
+    pub(super) fn migration(error: MigrateError) -> Self {
+        match error {
+            MigrateError::VersionMissing(version) | MigrateError::VersionTooNew(version, _) => Error::permanent(format!(
+                "the database's schema (version {version}) is newer than this program; upgrade batchdrop, it changes nothing before"
+            )),
+            MigrateError::VersionMismatch(version) => Error::permanent(format!(
+                "migration {version} in the database is not the one that this program was built with"
+            )),
+            MigrateError::Execute(source) | MigrateError::ExecuteMigration(source, _) => {
+                Error::while_doing("bring its schema up to date")(source)
+            }
+            other => Error::permanent(format!("the schema could not be brought up to date: {other}")),
+        }
+    }
+}
+
+fn kind_of(error: &sqlx::Error) -> ErrorKind {
+    match error {
+        sqlx::Error::Database(database) => match database.code().as_deref() {
+            Some(code) if is_transient(code) => ErrorKind::Transient,
+            _ => ErrorKind::Permanent,
+        },
+        sqlx::Error::Configuration(_) | sqlx::Error::ColumnNotFound(_) | sqlx::Error::ColumnDecode { .. } => {
+            ErrorKind::Permanent
+        }
+        // Io, Tls, Protocol (a server that is going down cuts its answers), pool time-outs, a crashed worker thread.
+        _ => ErrorKind::Transient,
+    }
+}
+
+/// PostgreSQL's SQLSTATE (five characters) or SQLite's extended result code (a number).
+fn is_transient(code: &str) -> bool {
+    if let Ok(number) = code.parse::<u32>()
+        && code.len() < 5
+    {
+        // BUSY, LOCKED, NOMEM, IOERR, FULL, CANTOPEN: low byte of the extended code.
+        return matches!(number & 0xff, 5 | 6 | 7 | 10 | 13 | 14);
+    }
+    // Connection, resources (disk, memory, connections), operator intervention, serialisation and deadlock,
+    // read-only (a standby, or a disk that filled), lock not available.
+    ["08", "53", "57", "40", "58"].iter().any(|class| code.starts_with(class)) || matches!(code, "25006" | "55P03")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_transient;
+
+    #[test]
+    fn transient_and_permanent_codes_are_told_apart() {
+        for code in ["08006", "53100", "53300", "57P01", "40001", "40P01", "25006", "5", "517", "13", "10"] {
+            assert!(is_transient(code), "{code}");
+        }
+        for code in ["42P01", "42501", "23505", "28P01", "3D000", "22021", "1", "19", "8"] {
+            assert!(!is_transient(code), "{code}");
+        }
+    }
+}

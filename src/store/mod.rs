@@ -1,0 +1,232 @@
+//! The ledger, batches and requests, behind one facade: PostgreSQL for production, SQLite embedded. Edge.
+//!
+//! The methods are shaped by what a worker does with an upload (record, claim, load, fail, settle), and each change
+//! of the ledger is fenced by the claim's token: a worker that lost its claim gets [`ErrorKind::Fenced`] and has
+//! changed nothing. All times are the database's, so that workers' clocks do not matter.
+//!
+//! The statements lie in `*/queries/*.sql`, one file each, under the same names and with the same parameters for both
+//! databases; `sql.rs` binds them once for both. Only loading rows is written twice, since that is where they differ.
+
+// First, since its macro is used by the modules below it.
+#[macro_use]
+mod sql;
+mod error;
+mod postgres;
+mod protocol;
+mod sqlite;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::model::{Batch, BatchDraft, Claim, FileCode, Object, Request, RowChunk, Upload, UploadStatus, Verdicts};
+pub use error::{Error, ErrorKind};
+pub use protocol::{Backlog, Finding, Published};
+
+/// Which database, and how it is used.
+#[derive(Clone, PartialEq, serde::Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct StoreConfig {
+    /// `postgres://user:password@host/database` or `sqlite://path/to/file.db`. May hold a password: never printed.
+    pub url: String,
+    /// PostgreSQL: connections that one worker may hold.
+    pub max_connections: u32,
+}
+
+impl Default for StoreConfig {
+    fn default() -> Self {
+        StoreConfig { url: "sqlite://batchdrop.db".to_owned(), max_connections: 8 }
+    }
+}
+
+impl StoreConfig {
+    /// The address for people: a password replaced by `***`.
+    pub fn shown_url(&self) -> String {
+        let Some((scheme, rest)) = self.url.split_once("://") else { return self.url.clone() };
+        // Up to the last @ before the path: a password may hold an @ of its own.
+        let authority = rest.split(['/', '?']).next().unwrap_or(rest);
+        match authority.rsplit_once('@') {
+            Some((user, _)) => {
+                let name = user.split(':').next().unwrap_or(user);
+                let place = rest[user.len() + 1..].split('?').next().unwrap_or_default();
+                format!("{scheme}://{name}:***@{place}")
+            }
+            // A password may stand in the query part too.
+            None => self.url.split('?').next().unwrap_or(&self.url).to_owned(),
+        }
+    }
+}
+
+impl fmt::Debug for StoreConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "StoreConfig({})", self.shown_url())
+    }
+}
+
+/// The store. Cheap to clone.
+#[derive(Clone)]
+pub struct Store {
+    inner: Arc<dyn protocol::Protocol>,
+}
+
+impl Store {
+    /// Connects; SQLite's file is created where there is none. The schema is not touched: see [`Store::migrate`].
+    ///
+    /// # Errors
+    /// [`ErrorKind::Permanent`] for an address that is none, [`ErrorKind::Transient`] for a server that does not answer.
+    pub async fn connect(config: &StoreConfig) -> Result<Store, Error> {
+        let inner: Arc<dyn protocol::Protocol> = match config.url.split_once(':').map(|(scheme, _)| scheme) {
+            Some("postgres" | "postgresql") => Arc::new(postgres::Postgres::connect(config).await?),
+            Some("sqlite") => Arc::new(sqlite::Sqlite::connect(config).await?),
+            _ => {
+                return Err(Error::permanent(
+                    "the store's address must begin with postgres:// or sqlite://; set store.url or BATCHDROP_STORE_URL",
+                ));
+            }
+        };
+        Ok(Store { inner })
+    }
+
+    /// Brings the schema up to this program's, under a lock so that several may call it at once; returns the names of
+    /// the migrations that were applied.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Permanent`] where the schema is newer than this program.
+    pub async fn migrate(&self) -> Result<Vec<String>, Error> {
+        self.inner.migrate().await
+    }
+
+    /// Enters what a listing showed; returns how many were new. Known versions are left as they are.
+    pub async fn record(&self, bucket: &str, objects: &[Object]) -> Result<u64, Error> {
+        if objects.is_empty() { Ok(0) } else { self.inner.record(bucket, objects).await }
+    }
+
+    /// Claims the upload of the bucket that has been available longest; `None` where there is none.
+    /// No two callers are given the same upload while its lease lasts.
+    pub async fn claim(&self, bucket: &str, worker: &str, lease: Duration) -> Result<Option<Claim>, Error> {
+        self.inner.claim(bucket, worker, lease).await
+    }
+
+    /// Extends the lease, counted from now.
+    pub async fn renew(&self, claim: &Claim, lease: Duration) -> Result<(), Error> {
+        self.inner.renew(claim, lease).await
+    }
+
+    /// Gives the upload back unworked; another worker may claim it at once, and the attempt does not count.
+    pub async fn give_back(&self, claim: &Claim) -> Result<(), Error> {
+        self.inner.give_back(claim).await
+    }
+
+    /// Gives the upload back after trouble of ours, to be claimed again not before `wait` is over.
+    pub async fn retry(&self, claim: &Claim, trouble: &str, wait: Duration) -> Result<(), Error> {
+        self.inner.retry(claim, trouble, wait).await
+    }
+
+    /// Ends the upload without a batch: REJECTED (no campaign takes it) or GONE.
+    pub async fn end(
+        &self,
+        claim: &Claim,
+        status: UploadStatus,
+        code: Option<FileCode>,
+        message: &str,
+    ) -> Result<(), Error> {
+        self.inner.end(claim, status, code, message).await
+    }
+
+    /// Ends the upload in a FAILED batch without requests; returns its `batch_id`.
+    pub async fn fail(
+        &self,
+        claim: &Claim,
+        draft: &BatchDraft,
+        code: FileCode,
+        message: &str,
+    ) -> Result<String, Error> {
+        self.inner.fail(claim, draft, code, message).await
+    }
+
+    /// Opens the transaction that an upload's requests are written in. Dropping the [`Load`] rolls it back.
+    pub async fn begin_load(&self) -> Result<Load, Error> {
+        Ok(Load { inner: self.inner.begin_load().await? })
+    }
+
+    /// The batch that this very claim came to, for a worker that lost the answer to its commit.
+    pub async fn outcome(&self, claim: &Claim) -> Result<Option<String>, Error> {
+        self.inner.outcome(claim).await
+    }
+
+    /// One batch.
+    pub async fn batch(&self, batch_id: &str) -> Result<Option<Batch>, Error> {
+        self.inner.batch(batch_id).await
+    }
+
+    /// Batches, the newest first.
+    pub async fn batches(&self, status: Option<&str>, campaign: Option<&str>, limit: u32) -> Result<Vec<Batch>, Error> {
+        self.inner.batches(status, campaign, limit).await
+    }
+
+    /// Why the rows of a batch were not PENDING at intake, by code, the most frequent first.
+    pub async fn findings(&self, batch_id: &str) -> Result<Vec<Finding>, Error> {
+        self.inner.findings(batch_id).await
+    }
+
+    /// The requests of a batch with a `row_number` in `after+1 ..= after+limit`.
+    pub async fn requests(&self, batch_id: &str, after: u32, limit: u32) -> Result<Vec<Request>, Error> {
+        self.inner.requests(batch_id, after, limit).await
+    }
+
+    /// The ledger, the newest first.
+    pub async fn uploads(&self, status: Option<&str>, limit: u32) -> Result<Vec<Upload>, Error> {
+        self.inner.uploads(status, limit).await
+    }
+
+    /// What is still to be done for a bucket.
+    pub async fn backlog(&self, bucket: &str) -> Result<Backlog, Error> {
+        self.inner.backlog(bucket).await
+    }
+}
+
+/// One upload's requests on their way into the store, in a transaction of their own that nobody else can see into.
+pub struct Load {
+    inner: Box<dyn protocol::LoadProtocol>,
+}
+
+impl Load {
+    /// Writes more rows. `Ok` does not mean that they are stored: only [`Load::publish`] says so.
+    pub async fn rows(&mut self, chunk: &RowChunk) -> Result<(), Error> {
+        self.inner.rows(chunk).await
+    }
+
+    /// Writes the batch, its counts and the ledger's word beside the rows, and commits all of it at once.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Fenced`] where the claim was lost: nothing is stored. [`ErrorKind::Unknown`] where the answer to the
+    /// commit was lost: ask [`Store::outcome`].
+    pub async fn publish(self, claim: &Claim, draft: &BatchDraft, verdicts: Verdicts) -> Result<Published, Error> {
+        self.inner.publish(claim, draft, verdicts).await
+    }
+
+    /// Rolls back, and waits until that is done.
+    pub async fn discard(self) -> Result<(), Error> {
+        self.inner.discard().await
+    }
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Store")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::StoreConfig;
+
+    #[test]
+    fn a_password_is_never_shown() {
+        let shown = |url: &str| StoreConfig { url: url.to_owned(), ..Default::default() }.shown_url();
+        assert_eq!(shown("postgres://app:s3cret@db:5432/calls?sslmode=require"), "postgres://app:***@db:5432/calls");
+        assert_eq!(shown("postgres://app:a@b@db/calls"), "postgres://app:***@db/calls");
+        assert_eq!(shown("postgres://db/calls?password=x"), "postgres://db/calls");
+        assert_eq!(shown("sqlite://batchdrop.db"), "sqlite://batchdrop.db");
+    }
+}

@@ -1,0 +1,17 @@
+-- $1 bucket; $2 new token; $3 worker; $4 lease in seconds.
+-- The upload that has been available longest: a new one, one whose next attempt is due, or one whose lease ended.
+-- The attempt is counted here, before the work, so that a file that kills its worker is not tried for ever.
+with next as (
+    select upload_id from uploads
+    where bucket = $1 and available_at <= clock_timestamp()
+    order by available_at, upload_id
+    limit 1
+    -- A row that another worker is claiming at this instant is passed over, not waited for.
+    for update skip locked
+)
+update uploads u
+set status = 'CLAIMED', attempts = attempts + 1, claim_token = $2, claimed_by = $3, claimed_at = clock_timestamp(),
+    available_at = clock_timestamp() + make_interval(secs => $4)
+from next
+where u.upload_id = next.upload_id
+returning u.upload_id, u.key, u.version, u.size_bytes, u.modified_at, u.attempts, u.seen_at, u.claimed_at

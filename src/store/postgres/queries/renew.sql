@@ -1,0 +1,4 @@
+-- $1 upload; $2 token; $3 lease in seconds. No row: the claim was lost.
+update uploads
+set available_at = clock_timestamp() + make_interval(secs => $3)
+where upload_id = $1 and claim_token = $2 and status = 'CLAIMED'

@@ -1,0 +1,75 @@
+//! What every store must be able to do. Private: callers use [`super::Store`], where each method's promise is told.
+
+use std::time::Duration;
+
+use super::Error;
+use crate::model::{Batch, BatchDraft, Claim, FileCode, Object, Request, RowChunk, Upload, UploadStatus, Verdicts};
+
+/// What came of publishing a load.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Published {
+    /// It is a batch now.
+    Batch {
+        /// Its id.
+        batch_id: String,
+    },
+    /// The same content already stands in another batch of the campaign; nothing was stored.
+    Repeat {
+        /// The other batch.
+        of_batch_id: String,
+    },
+}
+
+/// The open uploads of a bucket.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Backlog {
+    /// Waiting for a worker, or for their next attempt.
+    pub waiting: u64,
+    /// Being worked on, by any worker.
+    pub claimed: u64,
+    /// When the next of both becomes available; zero or less is now. `None` where there is none.
+    pub next_due_seconds: Option<f64>,
+}
+
+/// One reason for which rows of a batch were not PENDING.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Finding {
+    /// A row code.
+    pub error_code: String,
+    /// How many rows.
+    pub requests: u64,
+    /// The first of them.
+    pub first_row: u64,
+    /// The line that it starts on.
+    pub first_line: u64,
+}
+
+#[async_trait::async_trait]
+pub(super) trait Protocol: Send + Sync {
+    async fn migrate(&self) -> Result<Vec<String>, Error>;
+    async fn record(&self, bucket: &str, objects: &[Object]) -> Result<u64, Error>;
+    async fn claim(&self, bucket: &str, worker: &str, lease: Duration) -> Result<Option<Claim>, Error>;
+    async fn renew(&self, claim: &Claim, lease: Duration) -> Result<(), Error>;
+    async fn give_back(&self, claim: &Claim) -> Result<(), Error>;
+    async fn retry(&self, claim: &Claim, trouble: &str, wait: Duration) -> Result<(), Error>;
+    async fn end(&self, claim: &Claim, status: UploadStatus, code: Option<FileCode>, message: &str)
+    -> Result<(), Error>;
+    async fn fail(&self, claim: &Claim, draft: &BatchDraft, code: FileCode, message: &str) -> Result<String, Error>;
+    async fn begin_load(&self) -> Result<Box<dyn LoadProtocol>, Error>;
+    async fn outcome(&self, claim: &Claim) -> Result<Option<String>, Error>;
+    async fn batch(&self, batch_id: &str) -> Result<Option<Batch>, Error>;
+    async fn batches(&self, status: Option<&str>, campaign: Option<&str>, limit: u32) -> Result<Vec<Batch>, Error>;
+    async fn findings(&self, batch_id: &str) -> Result<Vec<Finding>, Error>;
+    async fn requests(&self, batch_id: &str, after: u32, limit: u32) -> Result<Vec<Request>, Error>;
+    async fn uploads(&self, status: Option<&str>, limit: u32) -> Result<Vec<Upload>, Error>;
+    async fn backlog(&self, bucket: &str) -> Result<Backlog, Error>;
+}
+
+/// See [`super::Load`].
+#[async_trait::async_trait]
+pub(super) trait LoadProtocol: Send {
+    async fn rows(&mut self, chunk: &RowChunk) -> Result<(), Error>;
+    async fn publish(self: Box<Self>, claim: &Claim, draft: &BatchDraft, verdicts: Verdicts)
+    -> Result<Published, Error>;
+    async fn discard(self: Box<Self>) -> Result<(), Error>;
+}

@@ -1,0 +1,11 @@
+-- $1 bucket; $2 new token; $3 worker; $4 lease in seconds.
+-- The upload that has been available longest: a new one, one whose next attempt is due, or one whose lease ended.
+-- The attempt is counted here, before the work, so that a file that kills its worker is not tried for ever.
+update uploads
+set status = 'CLAIMED', attempts = attempts + 1, claim_token = $2, claimed_by = $3, claimed_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now'),
+    available_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now', $4 || ' seconds')
+where upload_id = (select upload_id from uploads
+                   where bucket = $1 and available_at <= strftime('%Y-%m-%dT%H:%M:%fZ', 'now')
+                   order by available_at, upload_id
+                   limit 1)
+returning upload_id, key, version, size_bytes, modified_at, attempts, seen_at, claimed_at
