@@ -1,6 +1,10 @@
 //! Drop a CSV in a bucket, get a batch.
 
 pub mod bucket;
+pub mod config;
 pub mod model;
 pub mod reader;
+pub mod rules;
 pub mod store;
+pub mod telemetry;
+pub mod worker;

@@ -83,6 +83,8 @@ pub struct Claim {
     pub seen_at: DateTime<Utc>,
     /// When this claim was made, by the database's clock.
     pub claimed_at: DateTime<Utc>,
+    /// What went wrong on our side in the last attempt.
+    pub last_trouble: Option<String>,
 }
 
 /// One row of the ledger, for people and dashboards.

@@ -10,5 +10,5 @@ mod routing;
 mod target;
 mod verdict;
 
-pub use routing::{Router, RoutingError};
+pub use routing::{Router, RoutingError, filename_date};
 pub use verdict::{Judge, Judgement};

@@ -144,6 +144,12 @@ impl Store {
         self.inner.fail(claim, draft, code, message).await
     }
 
+    /// How many uploads can be loaded at once: SQLite has one writer, and more would only let leases run out in its
+    /// queue.
+    pub fn max_loads(&self) -> usize {
+        self.inner.max_loads()
+    }
+
     /// Opens the transaction that an upload's requests are written in. Dropping the [`Load`] rolls it back.
     pub async fn begin_load(&self) -> Result<Load, Error> {
         Ok(Load { inner: self.inner.begin_load().await? })

@@ -55,6 +55,7 @@ pub(super) trait Protocol: Send + Sync {
     async fn end(&self, claim: &Claim, status: UploadStatus, code: Option<FileCode>, message: &str)
     -> Result<(), Error>;
     async fn fail(&self, claim: &Claim, draft: &BatchDraft, code: FileCode, message: &str) -> Result<String, Error>;
+    fn max_loads(&self) -> usize;
     async fn begin_load(&self) -> Result<Box<dyn LoadProtocol>, Error>;
     async fn outcome(&self, claim: &Claim) -> Result<Option<String>, Error>;
     async fn batch(&self, batch_id: &str) -> Result<Option<Batch>, Error>;

@@ -3,7 +3,7 @@
 //! PostgreSQL and SQLite have the same queries under the same names, with the same parameters and result columns; sqlx
 //! gives each database types of its own. `ledger_sql!` is therefore a macro and no generic function: inside the module
 //! of one database it writes the whole `Protocol`. The module brings what differs: `Db` (its sqlx database),
-//! `MIGRATIONS`, `begin` and `begin_load`, and a struct of two pools, `writer` and `reader`.
+//! `MIGRATIONS`, `MAX_LOADS`, `begin` and `begin_load`, and a struct of two pools, `writer` and `reader`.
 
 use sqlx::SqlSafeStr as _;
 use sqlx::migrate::{Migrate, Migration, MigrationType, Migrator};
@@ -87,6 +87,7 @@ macro_rules! ledger_sql {
                     attempt: row.try_get::<i32, _>("attempts")?.unsigned_abs(),
                     seen_at: row.try_get("seen_at")?,
                     claimed_at: row.try_get("claimed_at")?,
+                    last_trouble: row.try_get("error_message")?,
                 })
             };
             read().map(Some).map_err(Error::while_doing("read a claim"))
@@ -324,6 +325,10 @@ macro_rules! ledger_sql {
         impl Protocol for $Store {
             async fn migrate(&self) -> Result<Vec<String>, Error> {
                 super::sql::migrate(&self.writer, MIGRATIONS).await
+            }
+
+            fn max_loads(&self) -> usize {
+                MAX_LOADS
             }
 
             async fn begin_load(&self) -> Result<Box<dyn LoadProtocol>, Error> {

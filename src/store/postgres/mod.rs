@@ -20,6 +20,8 @@ type Db = sqlx::Postgres;
 
 ledger_sql!(Postgres, "queries");
 
+const MAX_LOADS: usize = usize::MAX;
+
 const MIGRATIONS: &[(i64, &str, &str)] =
     &[(1, "ledger, batches, requests", include_str!("migrations/0001_ledger_batches_requests.sql"))];
 

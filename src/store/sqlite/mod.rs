@@ -17,6 +17,8 @@ type Db = sqlx::Sqlite;
 
 ledger_sql!(Sqlite, "queries");
 
+const MAX_LOADS: usize = 1;
+
 const MIGRATIONS: &[(i64, &str, &str)] =
     &[(1, "ledger, batches, requests", include_str!("migrations/0001_ledger_batches_requests.sql"))];
 

@@ -14,4 +14,4 @@ set status = 'CLAIMED', attempts = attempts + 1, claim_token = $2, claimed_by = 
     available_at = clock_timestamp() + make_interval(secs => $4)
 from next
 where u.upload_id = next.upload_id
-returning u.upload_id, u.key, u.version, u.size_bytes, u.modified_at, u.attempts, u.seen_at, u.claimed_at
+returning u.upload_id, u.key, u.version, u.size_bytes, u.modified_at, u.attempts, u.seen_at, u.claimed_at, u.error_message

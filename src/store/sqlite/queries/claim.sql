@@ -8,4 +8,4 @@ where upload_id = (select upload_id from uploads
                    where bucket = $1 and available_at <= strftime('%Y-%m-%dT%H:%M:%fZ', 'now')
                    order by available_at, upload_id
                    limit 1)
-returning upload_id, key, version, size_bytes, modified_at, attempts, seen_at, claimed_at
+returning upload_id, key, version, size_bytes, modified_at, attempts, seen_at, claimed_at, error_message

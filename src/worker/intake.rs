@@ -1,0 +1,280 @@
+//! One upload's life, from the claim to its end.
+//!
+//! ```text
+//! claim ─▶ which campaign? ─▶ read, judge ─▶ load ─▶ publish ─▶ LOADED
+//!              │ none             │ fault              │ repeat
+//!              ▼                  ▼                    ▼
+//!           REJECTED        FAILED batch         FAILED batch (DUPLICATE_FILE)
+//! ```
+//! A fault is the sender's and ends the upload. Trouble of ours puts it off, and after too many attempts ends it in a
+//! FAILED batch with INTERNAL_ERROR. Nothing here can load an upload twice: whatever is written is written in one
+//! transaction that ends with the fence of the claim.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::StreamExt as _;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::reading::{Interrupted, Reading, read_and_judge};
+use super::{Ending, Worker};
+use crate::model::{BatchDraft, Campaign, Claim, Fault, FileCode, RowChunk, UploadStatus};
+use crate::rules::filename_date;
+use crate::store::{self, ErrorKind, Load, Published};
+use crate::{bucket, telemetry};
+
+/// Pieces of the object under way between the bucket and the reader.
+const PIECES_UNDER_WAY: usize = 4;
+/// Chunks of judged rows under way between the reader and the store.
+const CHUNKS_UNDER_WAY: usize = 2;
+/// How often the fate of a commit is asked for, a second apart, before the lease is left to run out.
+const OUTCOME_QUESTIONS: u32 = 10;
+
+/// Why a step did not lead to the next.
+enum Halt {
+    /// The sender's file cannot be used.
+    Fault(Fault),
+    /// This version is no longer in the bucket.
+    Gone(String),
+    /// Trouble of ours.
+    Trouble(String),
+    /// The worker was asked to stop.
+    Stopped,
+    /// The claim is another worker's now.
+    Lost,
+    /// The answer to a commit was lost.
+    Unknown(String),
+}
+
+impl From<store::Error> for Halt {
+    fn from(error: store::Error) -> Self {
+        match error.kind {
+            ErrorKind::Fenced => Halt::Lost,
+            ErrorKind::Unknown => Halt::Unknown(telemetry::chain(&error)),
+            ErrorKind::Transient | ErrorKind::Permanent => Halt::Trouble(telemetry::chain(&error)),
+        }
+    }
+}
+
+impl From<bucket::Error> for Halt {
+    fn from(error: bucket::Error) -> Self {
+        match error.kind {
+            bucket::ErrorKind::Gone => Halt::Gone(telemetry::chain(&error)),
+            bucket::ErrorKind::Transient | bucket::ErrorKind::Permanent => Halt::Trouble(telemetry::chain(&error)),
+        }
+    }
+}
+
+impl Worker {
+    /// Takes a claimed upload to its end, or gives it up in a way that lets another attempt follow.
+    pub(super) async fn intake(&self, claim: &Claim, stop: &CancellationToken) -> Ending {
+        let result = tokio::select! {
+            result = self.work_on(claim, stop) => result,
+            () = self.keep_lease(claim) => Err(Halt::Lost),
+        };
+        let ended = match result {
+            Ok(ending) => return ending,
+            Err(Halt::Lost) => return Ending::Lost,
+            Err(Halt::Unknown(trouble)) => return self.resolve(claim, trouble).await,
+            Err(Halt::Stopped) => self.store.give_back(claim).await.map(|()| Ending::GivenBack),
+            Err(Halt::Gone(reason)) => {
+                let ended = self.store.end(claim, UploadStatus::Gone, None, &reason).await;
+                ended.map(|()| Ending::Gone { reason })
+            }
+            Err(Halt::Trouble(trouble)) => {
+                let wait = self.wait_before_next(claim.attempt);
+                self.store.retry(claim, &trouble, wait).await.map(|()| Ending::PutOff { trouble })
+            }
+            // work_on ends faults itself; one that comes this far did so before its campaign was known.
+            Err(Halt::Fault(fault)) => {
+                let ended = self.store.end(claim, UploadStatus::Rejected, Some(fault.code), &fault.message()).await;
+                ended.map(|()| Ending::Rejected { fault })
+            }
+        };
+        match ended {
+            Ok(ending) => ending,
+            Err(error) if error.kind == ErrorKind::Fenced => Ending::Lost,
+            // The store does not take even this. The lease runs out, and then the upload is claimed again.
+            Err(error) => Ending::PutOff { trouble: telemetry::chain(&error) },
+        }
+    }
+
+    async fn work_on(&self, claim: &Claim, stop: &CancellationToken) -> Result<Ending, Halt> {
+        let route = self.router.route(claim.object.base_name()).map_err(|error| Halt::Trouble(error.to_string()))?;
+        let campaign = route.map_err(Halt::Fault)?;
+        if claim.attempt > self.config.max_attempts {
+            let fault = exhausted(self.config.max_attempts, claim.last_trouble.as_deref());
+            return self.fail(claim, campaign, &Reading::default(), fault).await;
+        }
+        let mut reading = Reading::default();
+        match self.load(claim, campaign, stop, &mut reading).await {
+            Ok(Published::Batch { batch_id }) => Ok(Ending::Loaded { batch_id }),
+            Ok(Published::Repeat { of_batch_id }) => {
+                let detail = format!("batch {of_batch_id} of campaign {} has exactly this content", campaign.name);
+                self.fail(claim, campaign, &reading, Fault::new(FileCode::DuplicateFile, detail)).await
+            }
+            Err(Halt::Fault(fault)) => {
+                // A file that was replaced while it was read may look faulty. Its sender is told nothing of a version
+                // that is no longer there.
+                drop(self.bucket.read(&claim.object).await?);
+                self.fail(claim, campaign, &reading, fault).await
+            }
+            Err(halt) => Err(halt),
+        }
+    }
+
+    /// Reads, judges and publishes. `reading` tells what was learnt of the file, whatever the result.
+    async fn load(
+        &self,
+        claim: &Claim,
+        campaign: &Campaign,
+        stop: &CancellationToken,
+        reading: &mut Reading,
+    ) -> Result<Published, Halt> {
+        let body = tokio::select! {
+            body = self.bucket.read(&claim.object) => body?,
+            () = stop.cancelled() => return Err(Halt::Stopped),
+        };
+        let (bytes, received_bytes) = mpsc::channel(PIECES_UNDER_WAY);
+        let (chunks, mut received_chunks) = mpsc::channel(CHUNKS_UNDER_WAY);
+        // Dropped with this function, wherever it ends: the fetching stops, and with it the reader.
+        let mut fetching = JoinSet::new();
+        fetching.spawn(fetch(body, bytes));
+        let reader = {
+            let (campaign, limits) = (campaign.clone(), self.limits);
+            tokio::task::spawn_blocking(move || read_and_judge(received_bytes, &chunks, &campaign, limits))
+        };
+
+        let mut load: Option<Load> = None;
+        loop {
+            // A stop is heard between chunks; a publication that has begun is finished, it takes a moment.
+            let chunk = tokio::select! {
+                chunk = received_chunks.recv() => chunk,
+                () = stop.cancelled() => return Err(Halt::Stopped),
+            };
+            let Some(chunk) = chunk else { break };
+            self.write(&mut load, &chunk, stop).await?;
+        }
+        let (read, result) = reader.await.map_err(|_| Halt::Trouble("the reader failed on this file (a bug)".into()))?;
+        *reading = read;
+        let interrupted = match result {
+            Ok(()) => {
+                let load = load.ok_or_else(|| Halt::Trouble("a file without rows came through the reader".into()))?;
+                let draft = self.draft(claim, campaign, reading);
+                return Ok(load.publish(claim, &draft, reading.verdicts).await?);
+            }
+            Err(interrupted) => interrupted,
+        };
+        if let Some(load) = load {
+            load.discard().await?;
+        }
+        Err(match interrupted {
+            Interrupted::Fault(fault) => Halt::Fault(fault),
+            Interrupted::Bucket(error) => error.into(),
+            Interrupted::Trouble(trouble) => Halt::Trouble(trouble),
+            Interrupted::Abandoned => Halt::Stopped,
+        })
+    }
+
+    /// The transaction is opened by the first chunk: a file with a fault in its header opens none.
+    async fn write(&self, load: &mut Option<Load>, chunk: &RowChunk, stop: &CancellationToken) -> Result<(), Halt> {
+        if load.is_none() {
+            *load = Some(tokio::select! {
+                opened = self.store.begin_load() => opened?,
+                () = stop.cancelled() => return Err(Halt::Stopped),
+            });
+        }
+        if let Some(load) = load {
+            load.rows(chunk).await?;
+        }
+        Ok(())
+    }
+
+    async fn fail(&self, claim: &Claim, campaign: &Campaign, reading: &Reading, fault: Fault) -> Result<Ending, Halt> {
+        let draft = self.draft(claim, campaign, reading);
+        let batch_id = self.store.fail(claim, &draft, fault.code, &fault.message()).await?;
+        Ok(Ending::Failed { batch_id, fault })
+    }
+
+    fn draft(&self, claim: &Claim, campaign: &Campaign, reading: &Reading) -> BatchDraft {
+        BatchDraft {
+            campaign_id: campaign.id,
+            campaign_name: campaign.name.clone(),
+            upload_filename: claim.object.base_name().to_owned(),
+            filename_date: filename_date(claim.object.base_name()),
+            received_on: claim.seen_at.with_timezone(&self.config.time_zone).date_naive(),
+            expires_after: campaign.expires_after,
+            hold: campaign.hold,
+            allow_repeats: campaign.allow_repeats,
+            last_updated_by: self.config.identity.clone(),
+            rows_read: reading.verdicts.total(),
+            bytes_read: reading.bytes_read,
+            sha256: reading.sha256.clone(),
+            dialect: reading.dialect.clone(),
+            variable_names: reading.variable_names.clone(),
+        }
+    }
+
+    /// Returns only when the claim was lost.
+    async fn keep_lease(&self, claim: &Claim) {
+        let lease = self.config.lease();
+        loop {
+            tokio::time::sleep(lease / 3).await;
+            match self.store.renew(claim, lease).await {
+                Ok(()) => {}
+                Err(error) if error.kind == ErrorKind::Fenced => return,
+                // The fence decides in the end; a renewal that failed is only a greater risk of losing work.
+                Err(error) => {
+                    tracing::warn!(upload_id = claim.upload_id, error = telemetry::chain(&error), "lease not renewed");
+                }
+            }
+        }
+    }
+
+    /// The commit may or may not have taken place: the ledger knows.
+    async fn resolve(&self, claim: &Claim, trouble: String) -> Ending {
+        tracing::warn!(upload_id = claim.upload_id, error = trouble, "commit unanswered; asking the ledger");
+        for _ in 0..OUTCOME_QUESTIONS {
+            match self.store.outcome(claim).await {
+                Ok(Some(batch_id)) => return Ending::Loaded { batch_id },
+                Ok(None) => {
+                    let wait = self.wait_before_next(claim.attempt);
+                    // Fenced here means that the commit came through between the two questions.
+                    match self.store.retry(claim, &trouble, wait).await {
+                        Ok(()) => return Ending::PutOff { trouble },
+                        Err(error) if error.kind == ErrorKind::Fenced => {}
+                        Err(_) => tokio::time::sleep(Duration::from_secs(1)).await,
+                    }
+                }
+                Err(_) => tokio::time::sleep(Duration::from_secs(1)).await,
+            }
+        }
+        Ending::PutOff { trouble }
+    }
+
+    /// Four times as long after each attempt, ten minutes at most, and up to a quarter more or less, so that what
+    /// failed together is not tried together again.
+    fn wait_before_next(&self, attempt: u32) -> Duration {
+        let first = Duration::from_millis(self.config.retry_ms);
+        let wait = first.saturating_mul(4u32.saturating_pow(attempt.saturating_sub(1).min(10))).min(Duration::from_secs(600));
+        let jitter = (uuid::Uuid::new_v4().as_u128() % 1000) as f64 / 2000.0;
+        wait.mul_f64(0.75 + jitter)
+    }
+}
+
+fn exhausted(attempts: u32, last_trouble: Option<&str>) -> Fault {
+    let trouble = last_trouble.unwrap_or("the worker stopped in the middle of it each time");
+    let detail = format!("not loaded after {attempts} attempts; this is on our side, and the file may be fine ({trouble})");
+    Fault::new(FileCode::InternalError, detail)
+}
+
+/// Hands on the object's bytes until they end or nobody wants them.
+async fn fetch(mut body: bucket::Body, bytes: mpsc::Sender<Result<Bytes, bucket::Error>>) {
+    while let Some(piece) = body.next().await {
+        if bytes.send(piece).await.is_err() {
+            return;
+        }
+    }
+}

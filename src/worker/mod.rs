@@ -1,0 +1,140 @@
+//! The worker: watches a bucket, claims uploads, and takes each through its life.
+//!
+//! `watch` is the outer loop: discover, claim, bound, drain, stop. `intake` is one upload's life from top to bottom;
+//! `reading` is its half that runs beside the async side, on a thread of its own. Every upload that ends, ends in a
+//! [`Report`], said once.
+
+mod intake;
+mod reading;
+mod watch;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono_tz::Tz;
+use tokio::sync::mpsc::UnboundedSender;
+
+use crate::bucket::Bucket;
+use crate::model::{Fault, Object};
+use crate::reader::Limits;
+use crate::rules::Router;
+use crate::store::Store;
+pub use watch::{Mode, Stopped};
+
+/// How the worker works.
+#[derive(Debug, Clone, PartialEq, serde::Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct WorkerConfig {
+    /// Who the worker is, as an e-mail address: `last_updated_by` of the batches it makes.
+    pub identity: String,
+    /// IANA name of the time zone whose days batches are numbered by.
+    pub time_zone: Tz,
+    /// Uploads worked on at once. SQLite takes one.
+    pub uploads_at_once: usize,
+    /// How long a claim holds without a sign of life.
+    pub lease_seconds: u64,
+    /// How often an upload is tried before it becomes a FAILED batch with INTERNAL_ERROR.
+    pub max_attempts: u32,
+    /// The wait after a first failed attempt; four times as long after each further one, ten minutes at most.
+    pub retry_ms: u64,
+    /// How often the bucket is listed.
+    pub poll_ms: u64,
+}
+
+impl Default for WorkerConfig {
+    fn default() -> Self {
+        WorkerConfig {
+            identity: "batchdrop@localhost".to_owned(),
+            time_zone: Tz::UTC,
+            uploads_at_once: 2,
+            lease_seconds: 60,
+            max_attempts: 8,
+            retry_ms: 1000,
+            poll_ms: 200,
+        }
+    }
+}
+
+impl WorkerConfig {
+    fn lease(&self) -> Duration {
+        Duration::from_secs(self.lease_seconds)
+    }
+}
+
+/// What became of an upload in the hands of this worker.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ending {
+    /// Its requests are published.
+    Loaded {
+        /// The batch.
+        batch_id: String,
+    },
+    /// It is a FAILED batch.
+    Failed {
+        /// The batch.
+        batch_id: String,
+        /// Why.
+        fault: Fault,
+    },
+    /// No campaign takes it.
+    Rejected {
+        /// Why.
+        fault: Fault,
+    },
+    /// It was deleted or replaced before it was read whole.
+    Gone {
+        /// What was seen.
+        reason: String,
+    },
+    /// Trouble of ours; it will be tried again.
+    PutOff {
+        /// What went wrong.
+        trouble: String,
+    },
+    /// Given back unworked, since the worker was asked to stop.
+    GivenBack,
+    /// Another worker took it over.
+    Lost,
+}
+
+/// One upload, and what became of it.
+#[derive(Debug, Clone)]
+pub struct Report {
+    /// The version that was worked on.
+    pub object: Object,
+    /// What became of it.
+    pub ending: Ending,
+}
+
+/// What the worker tells whoever started it.
+#[derive(Debug, Clone)]
+pub enum News {
+    /// An upload left this worker's hands.
+    Upload(Report),
+    /// For the first time, everything that lay in the bucket at the start has been worked on.
+    Drained,
+}
+
+/// Everything that working on uploads takes. Shared by all of a worker's tasks; nothing in it changes.
+pub struct Worker {
+    bucket: Bucket,
+    store: Store,
+    router: Router,
+    limits: Limits,
+    config: WorkerConfig,
+    news: UnboundedSender<News>,
+}
+
+impl Worker {
+    /// Puts a worker together. `news` is told of every upload that ends.
+    pub fn new(
+        bucket: Bucket,
+        store: Store,
+        router: Router,
+        limits: Limits,
+        config: WorkerConfig,
+        news: UnboundedSender<News>,
+    ) -> Arc<Worker> {
+        Arc::new(Worker { bucket, store, router, limits, config, news })
+    }
+}

@@ -1,0 +1,227 @@
+//! The outer loop: discover, claim, bound, drain, stop.
+//!
+//! One task lists the bucket and enters what it sees in the ledger; a fixed number of slots claim from the ledger and
+//! work. They know of each other through the ledger alone, and so does any other worker on the same store.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::{Ending, News, Report, Worker};
+use crate::{bucket, store, telemetry};
+
+/// When the worker ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// When it is asked to.
+    Watch,
+    /// When nothing is left to do.
+    Drain,
+}
+
+/// How the worker ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stopped {
+    /// Uploads that became batches without requests, or no batch.
+    pub faulty: u64,
+    /// Whether trouble of ours is left: something could not be listed, claimed or worked on.
+    pub troubled: bool,
+}
+
+/// How often in a row draining may meet trouble in the same place before it gives up.
+const DRAIN_PATIENCE: u32 = 5;
+/// How long an idle slot sleeps before it looks by itself: for retries that are due and leases that ran out.
+const IDLE: Duration = Duration::from_secs(1);
+
+/// What the tasks of one run tell each other.
+struct Run {
+    worker: Arc<Worker>,
+    mode: Mode,
+    stop: CancellationToken,
+    /// Set when the first listing is complete and holds no file that is still being written; read by the slots.
+    discovered: AtomicBool,
+    /// Rung by the discovery for each new upload; heard by idle slots.
+    arrivals: Notify,
+    /// Set once, by the slot that first finds nothing left to do.
+    drained: AtomicBool,
+    faulty: AtomicU64,
+    troubled: AtomicBool,
+}
+
+impl Worker {
+    /// Works until the mode says that it is done, or until `stop` is cancelled; then every upload in hand is finished
+    /// or given back before this returns.
+    pub async fn run(self: &Arc<Self>, mode: Mode, stop: CancellationToken) -> Stopped {
+        let run = Arc::new(Run {
+            worker: self.clone(),
+            mode,
+            stop,
+            discovered: AtomicBool::new(false),
+            arrivals: Notify::new(),
+            drained: AtomicBool::new(false),
+            faulty: AtomicU64::new(0),
+            troubled: AtomicBool::new(false),
+        });
+        let mut tasks = JoinSet::new();
+        tasks.spawn(run.clone().discover());
+        for _ in 0..self.config.uploads_at_once.min(self.store.max_loads()) {
+            tasks.spawn(run.clone().slot());
+        }
+        while let Some(ended) = tasks.join_next().await {
+            if ended.is_err() {
+                // A panic is a bug of ours; the others go on, and the upload's lease runs out.
+                tracing::error!("a task of the worker failed");
+                run.troubled.store(true, Ordering::Relaxed);
+            }
+        }
+        Stopped { faulty: run.faulty.load(Ordering::Relaxed), troubled: run.troubled.load(Ordering::Relaxed) }
+    }
+
+    /// Lists the whole bucket once; returns how many files are still being written.
+    async fn sweep(&self, run: &Run) -> Result<usize, SweepError> {
+        let (mut after, mut unsettled) = (None, 0);
+        loop {
+            let page = self.bucket.list(after.as_deref()).await.map_err(SweepError::Bucket)?;
+            let new = self.store.record(self.bucket.name(), &page.objects).await.map_err(SweepError::Store)?;
+            if new > 0 {
+                run.arrivals.notify_waiters();
+            }
+            unsettled += page.unsettled;
+            after = page.next;
+            if after.is_none() || run.stop.is_cancelled() {
+                return Ok(unsettled);
+            }
+        }
+    }
+}
+
+enum SweepError {
+    Bucket(bucket::Error),
+    Store(store::Error),
+}
+
+impl Run {
+    async fn discover(self: Arc<Self>) {
+        let pause = Duration::from_millis(self.worker.config.poll_ms);
+        let mut failures = 0;
+        while !self.stop.is_cancelled() {
+            match self.worker.sweep(&self).await {
+                Ok(unsettled) => {
+                    failures = 0;
+                    if unsettled == 0 {
+                        self.discovered.store(true, Ordering::Release);
+                        self.arrivals.notify_waiters();
+                        if self.mode == Mode::Drain {
+                            return;
+                        }
+                    }
+                    self.sleep(pause).await;
+                }
+                Err(error) => {
+                    let error = match &error {
+                        SweepError::Bucket(error) => telemetry::chain(error),
+                        SweepError::Store(error) => telemetry::chain(error),
+                    };
+                    tracing::warn!(error, "the bucket was not swept");
+                    if self.give_up(&mut failures).await {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    async fn slot(self: Arc<Self>) {
+        let worker = &self.worker;
+        let mut failures = 0;
+        while !self.stop.is_cancelled() {
+            // Made before the question, so that what arrives between the answer and the wait is not missed.
+            let arrival = self.arrivals.notified();
+            let discovered = self.discovered.load(Ordering::Acquire);
+            let claimed =
+                worker.store.claim(worker.bucket.name(), &worker.config.identity, worker.config.lease()).await;
+            match claimed {
+                Ok(Some(claim)) => {
+                    failures = 0;
+                    let ending = worker.intake(&claim, &self.stop).await;
+                    self.tell(Report { object: claim.object, ending });
+                }
+                Ok(None) => {
+                    failures = 0;
+                    if discovered && self.nothing_waits().await {
+                        if !self.drained.swap(true, Ordering::AcqRel) {
+                            let _ = worker.news.send(News::Drained); // nobody need listen
+                        }
+                        if self.mode == Mode::Drain {
+                            return;
+                        }
+                    }
+                    tokio::select! {
+                        () = arrival => {}
+                        () = self.sleep(IDLE) => {}
+                    }
+                }
+                Err(error) => {
+                    tracing::warn!(error = telemetry::chain(&error), "no upload was claimed");
+                    if self.give_up(&mut failures).await {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Whether no upload waits, not even for a later attempt. What other workers hold is theirs.
+    async fn nothing_waits(&self) -> bool {
+        if self.drained.load(Ordering::Acquire) && self.mode == Mode::Watch {
+            return false; // said already; no need to ask
+        }
+        let backlog = self.worker.store.backlog(self.worker.bucket.name()).await;
+        backlog.is_ok_and(|backlog| backlog.waiting == 0)
+    }
+
+    /// Waits after trouble; true when draining has met it too often.
+    async fn give_up(&self, failures: &mut u32) -> bool {
+        *failures += 1;
+        if self.mode == Mode::Drain && *failures >= DRAIN_PATIENCE {
+            self.troubled.store(true, Ordering::Relaxed);
+            // The others must not wait for what will not come.
+            self.stop.cancel();
+            return true;
+        }
+        self.sleep(Duration::from_millis(250).saturating_mul(2u32.saturating_pow((*failures).min(7)))).await;
+        false
+    }
+
+    async fn sleep(&self, time: Duration) {
+        tokio::select! {
+            () = tokio::time::sleep(time) => {}
+            () = self.stop.cancelled() => {}
+        }
+    }
+
+    /// Says once what became of an upload. The key is a file's name, chosen by its sender; nothing of its content.
+    fn tell(&self, report: Report) {
+        let file = report.object.key.as_str();
+        match &report.ending {
+            Ending::Loaded { batch_id } => tracing::info!(file, batch_id, "batch loaded"),
+            Ending::Failed { batch_id, fault } => {
+                self.faulty.fetch_add(1, Ordering::Relaxed);
+                tracing::info!(file, batch_id, code = %fault.code, "batch failed");
+            }
+            Ending::Rejected { fault } => {
+                self.faulty.fetch_add(1, Ordering::Relaxed);
+                tracing::info!(file, code = %fault.code, "upload rejected");
+            }
+            Ending::Gone { reason } => tracing::info!(file, reason, "upload gone"),
+            Ending::PutOff { trouble } => tracing::warn!(file, error = trouble, "upload put off"),
+            Ending::GivenBack => tracing::info!(file, "upload given back"),
+            Ending::Lost => tracing::warn!(file, "upload taken over by another worker"),
+        }
+        let _ = self.worker.news.send(News::Upload(report)); // nobody need listen
+    }
+}
