@@ -15,10 +15,12 @@ mod protocol;
 mod s3;
 
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::Object;
+use crate::model::upload::base_name;
 pub use protocol::{Body, Page};
 
 /// Which bucket, and how it is reached.
@@ -65,8 +67,17 @@ impl Bucket {
     /// # Errors
     /// A folder that does not exist, an address that is none, or an S3 bucket that does not answer.
     pub async fn open(config: &BucketConfig) -> Result<Bucket, Error> {
-        let _settle = Duration::from_millis(config.settle_ms);
-        todo!()
+        match Address::parse(&config.url)? {
+            Address::S3 { bucket, prefix } => {
+                let s3 = s3::S3::open(config, bucket, prefix).await?;
+                Ok(Bucket { name: s3.address().into(), inner: Arc::new(s3) })
+            }
+            Address::Folder(path) => {
+                let settle = Duration::from_millis(config.settle_ms);
+                let folder = folder::Folder::open(path, &config.results_prefix, settle).await?;
+                Ok(Bucket { name: folder.address().into(), inner: Arc::new(folder) })
+            }
+        }
     }
 
     /// The bucket's address, under which the ledger knows it: no secrets, and the same for every worker.
@@ -88,10 +99,65 @@ impl Bucket {
     }
 }
 
-/// Whether an object of this key can be an upload: no folder marker, no dotfile, no `*.tmp` or `*.part`,
-/// nothing under the results prefix.
+/// Whether an object of this key can be an upload: no folder marker, no dotfile and nothing in a folder whose name
+/// starts with a dot, no `*.tmp` or `*.part`, nothing under the results prefix.
+///
+/// The key is counted from the bucket's root (a folder's own path, an S3 prefix), as `results_prefix` is. An empty
+/// `results_prefix` keeps nothing apart.
 pub fn is_upload(key: &str, results_prefix: &str) -> bool {
-    todo!("{key} {results_prefix}")
+    let base_name = base_name(key);
+    if base_name.is_empty() || key.split('/').any(|part| part.starts_with('.')) {
+        return false;
+    }
+    let base_name = base_name.to_ascii_lowercase();
+    if base_name.ends_with(".tmp") || base_name.ends_with(".part") {
+        return false;
+    }
+    // Of whole parts: under the prefix `results` lies `results/a.csv`, but not `results_2025.csv`.
+    let results = results_prefix.trim_matches('/');
+    let under_results = key.strip_prefix(results).is_some_and(|rest| rest.starts_with('/'));
+    results.is_empty() || !under_results
+}
+
+/// What a configured bucket address means.
+#[derive(Debug, PartialEq)]
+enum Address {
+    Folder(PathBuf),
+    /// The prefix is empty, or ends in `/`: it names a folder, not the start of a name.
+    S3 {
+        bucket: String,
+        prefix: String,
+    },
+}
+
+impl Address {
+    fn parse(url: &str) -> Result<Address, Error> {
+        if let Some(rest) = url.strip_prefix("s3://") {
+            let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
+            if bucket.is_empty() {
+                return Err(Error::permanent(
+                    "no bucket is named; write s3://bucket or s3://bucket/prefix instead of",
+                    url,
+                ));
+            }
+            let prefix = match prefix.trim_matches('/') {
+                "" => String::new(),
+                prefix => format!("{prefix}/"),
+            };
+            return Ok(Address::S3 { bucket: bucket.to_owned(), prefix });
+        }
+        if let Some(path) = url.strip_prefix("file://") {
+            if !path.starts_with('/') {
+                return Err(Error::permanent("no absolute path; write file:///path instead of", url));
+            }
+            return Ok(Address::Folder(PathBuf::from(path)));
+        }
+        if url.is_empty() || url.contains("://") {
+            let what = "not a bucket's address; name a folder's path, file:///path or s3://bucket/prefix instead of";
+            return Err(Error::permanent(what, if url.is_empty() { "an empty text" } else { url }));
+        }
+        Ok(Address::Folder(PathBuf::from(url)))
+    }
 }
 
 /// What kind of trouble; it decides what the worker does next.
@@ -121,8 +187,108 @@ pub struct Error {
     pub source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
+impl Error {
+    fn new(kind: ErrorKind, what: impl Into<String>, place: impl Into<String>) -> Self {
+        Error { kind, what: what.into(), place: place.into(), source: None }
+    }
+
+    fn gone(what: impl Into<String>, place: impl Into<String>) -> Self {
+        Error::new(ErrorKind::Gone, what, place)
+    }
+
+    fn transient(what: impl Into<String>, place: impl Into<String>) -> Self {
+        Error::new(ErrorKind::Transient, what, place)
+    }
+
+    fn permanent(what: impl Into<String>, place: impl Into<String>) -> Self {
+        Error::new(ErrorKind::Permanent, what, place)
+    }
+
+    fn caused_by(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+}
+
 impl fmt::Debug for Bucket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Bucket").field(&self.name).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_that_people_drop_are_uploads() {
+        for key in [
+            "a.csv",
+            "A.CSV",
+            "no_ending",
+            "2025/04/a.csv",
+            "a b+%41é.csv",
+            "a.tmp.csv",
+            "x.part/a.csv",
+            "~a.csv",
+            "a//b.csv",
+        ] {
+            assert!(is_upload(key, "results/"), "{key}");
+        }
+    }
+
+    #[test]
+    fn markers_dotfiles_and_unfinished_files_are_not() {
+        let keys = ["", "/", "folder/", "a/b/", ".a.csv", ".hidden/a.csv", "a/.hidden/b.csv", "a/../b.csv", "./a.csv"];
+        for key in keys.into_iter().chain(["a.tmp", "A.TMP", "a.csv.Part", "folder/a.part", ".tmp"]) {
+            assert!(!is_upload(key, "results/"), "{key}");
+        }
+    }
+
+    #[test]
+    fn what_lies_under_the_results_prefix_is_ours() {
+        for prefix in ["results/", "results", "/results/"] {
+            assert!(!is_upload("results/20250812.1/a.receipt.json", prefix), "{prefix}");
+            assert!(is_upload("results.csv", prefix), "{prefix}");
+            assert!(is_upload("results_2025/a.csv", prefix), "{prefix}");
+            assert!(is_upload("2025/results/a.csv", prefix), "{prefix}");
+        }
+        assert!(!is_upload("out/results/a.csv", "out/results"));
+        assert!(is_upload("results/a.csv", ""), "switched off");
+    }
+
+    #[test]
+    fn an_address_is_a_folder_or_s3() {
+        let s3 = |bucket: &str, prefix: &str| Address::S3 { bucket: bucket.to_owned(), prefix: prefix.to_owned() };
+        for (url, address) in [
+            ("uploads", Address::Folder("uploads".into())),
+            ("/srv/up loads", Address::Folder("/srv/up loads".into())),
+            ("file:///srv/uploads", Address::Folder("/srv/uploads".into())),
+            ("s3://drop", s3("drop", "")),
+            ("s3://drop/", s3("drop", "")),
+            ("s3://drop/in/coming", s3("drop", "in/coming/")),
+            ("s3://drop/in/coming/", s3("drop", "in/coming/")),
+        ] {
+            assert_eq!(Address::parse(url).unwrap(), address, "{url}");
+        }
+    }
+
+    #[test]
+    fn a_wrong_address_is_answered_with_a_right_one() {
+        for (url, text) in [
+            (
+                "",
+                "not a bucket's address; name a folder's path, file:///path or s3://bucket/prefix instead of an empty text",
+            ),
+            (
+                "gs://drop",
+                "not a bucket's address; name a folder's path, file:///path or s3://bucket/prefix instead of gs://drop",
+            ),
+            ("s3:///in", "no bucket is named; write s3://bucket or s3://bucket/prefix instead of s3:///in"),
+            ("file://srv", "no absolute path; write file:///path instead of file://srv"),
+        ] {
+            let error = Address::parse(url).unwrap_err();
+            assert_eq!((error.kind, error.to_string().as_str()), (ErrorKind::Permanent, text));
+        }
     }
 }
