@@ -216,7 +216,7 @@ fn not_text(row: &[u8], at: usize, line: u32, cells: &[CellSpan], encoding: &'st
         let hint = if looks_like_windows_1252(row, at) { " (it looks like Windows-1252)" } else { "" };
         format!("byte 0x{:02X} is not UTF-8{hint}", row[at])
     } else {
-        format!("a character is not {}", encoding.name())
+        format!("a character is not valid {}", encoding.name())
     };
     let detail = format!("{what}; save the file as \"CSV UTF-8\" and drop it again");
     Fault::at(FileCode::InvalidEncoding, line, Some(column), detail)

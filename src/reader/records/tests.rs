@@ -117,7 +117,7 @@ fn damaged_utf16_has_a_place() {
     let record = records.next().ok().flatten().unwrap();
     assert_eq!(
         records.text(&record).map(|_| ()).unwrap_err().message(),
-        "Invalid encoding: line 2, column 2: a character is not UTF-16LE; save the file \
+        "Invalid encoding: line 2, column 2: a character is not valid UTF-16LE; save the file \
              as \"CSV UTF-8\" and drop it again"
     );
 }
