@@ -1,7 +1,9 @@
 //! Bytes to rows. Pure and synchronous: no tokio, no database, no network; memory does not grow with the file.
 //!
 //! ```text
-//! bytes ──▶ decode (BOM, UTF-16, what is no text at all) ──▶ UTF-8 ──▶ dialect (delimiter) ──▶ header ──▶ rows
+//! bytes ──▶ decode (BOM, UTF-16; sniff: what is no text at all) ──▶ UTF-8
+//!       ──▶ records (whole rows in the buffer) ◀── scan (a row's cells), dialect (the delimiter)
+//!       ──▶ header (which column is what) ──▶ rows
 //! ```
 //!
 //! What is wrong with the file is a [`Fault`]; what goes wrong in fetching it is the [`std::io::Error`] of the
@@ -10,12 +12,16 @@
 mod decode;
 mod dialect;
 mod header;
+mod records;
 mod rows;
+mod scan;
+mod sniff;
+#[cfg(test)]
+mod tests;
 
-use std::io::Read;
-
-use crate::model::{Dialect, Fault, Header, Row};
+use crate::model::Fault;
 pub use header::HeaderRules;
+pub use rows::Rows;
 
 /// How much of a file is taken; beyond it is a `LIMIT_EXCEEDED` fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
@@ -44,23 +50,8 @@ pub enum ReadError {
     Source(std::io::Error),
 }
 
-/// An open file: its dialect and header are known, its rows come one by one.
-pub struct Rows<R> {
-    /// How the file is written.
-    pub dialect: Dialect,
-    /// What its columns are.
-    pub header: Header,
-    source: std::marker::PhantomData<R>,
-}
-
-impl<R: Read> Rows<R> {
-    /// Reads as much of the source as it takes to know the dialect and the header.
-    pub fn open(_source: R, _rules: &HeaderRules, _limits: Limits) -> Result<Self, ReadError> {
-        todo!()
-    }
-
-    /// The next data row; `None` after the last. The row borrows the reader's buffer until the next call.
-    pub fn next_row(&mut self) -> Result<Option<Row<'_>>, ReadError> {
-        todo!()
+impl From<Fault> for ReadError {
+    fn from(fault: Fault) -> Self {
+        ReadError::Fault(fault)
     }
 }

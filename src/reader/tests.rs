@@ -1,0 +1,411 @@
+//! Whole files through the whole reader: the fixtures, and properties that hold for any file.
+
+use std::io::Read;
+use std::path::PathBuf;
+
+use proptest::prelude::*;
+use proptest::sample::select;
+
+use super::*;
+use crate::model::{Dialect, Header};
+
+/// A row, copied out of the reader's buffer.
+#[derive(Debug, Clone, PartialEq)]
+struct Copied {
+    number: u32,
+    line: u32,
+    raw: String,
+    values: Vec<String>,
+}
+
+/// A file as it was read: to its end, or to its fault.
+#[derive(Debug, PartialEq)]
+struct File {
+    opened: Option<(Dialect, Header)>,
+    rows: Vec<Copied>,
+    fault: Option<String>,
+}
+
+fn read(source: impl Read, limits: Limits) -> File {
+    let mut file = File { opened: None, rows: Vec::new(), fault: None };
+    let read_all = || -> Result<(), ReadError> {
+        let mut rows = Rows::open(source, &HeaderRules::phone(), limits)?;
+        file.opened = Some((rows.dialect.clone(), rows.header.clone()));
+        while let Some(row) = rows.next_row()? {
+            file.rows.push(Copied {
+                number: row.number,
+                line: row.line,
+                raw: row.raw.to_owned(),
+                values: row.values().map(str::to_owned).collect(),
+            });
+        }
+        assert!(matches!(rows.next_row(), Ok(None)), "the end stays the end");
+        Ok(())
+    };
+    match read_all() {
+        Ok(()) => {}
+        Err(ReadError::Fault(fault)) => file.fault = Some(fault.message()),
+        Err(ReadError::Source(error)) => panic!("{error}"),
+    }
+    file
+}
+
+fn read_text(text: &str) -> File {
+    read(text.as_bytes(), Limits::default())
+}
+
+fn fixture(path: &str) -> Vec<u8> {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(path);
+    std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// The values of each row, and the line it starts on.
+fn table(file: &File) -> Vec<(u32, Vec<&str>)> {
+    assert_eq!(file.fault, None);
+    assert!((1..).zip(&file.rows).all(|(number, row)| row.number == number), "numbered from 1 without a gap");
+    file.rows.iter().map(|row| (row.line, row.values.iter().map(String::as_str).collect())).collect()
+}
+
+#[test]
+fn every_broken_fixture_has_its_fault_word_for_word() {
+    const EXPORT: &str = "export the data again as CSV (UTF-8) from where it came from, and drop that file";
+    const SAVE_AS: &str = "open it, choose Save As, pick \"CSV UTF-8\", and drop the file that this makes";
+    const TARGET: &str = "target, phone or phone_number";
+    const REFERENCE: &str = "reference_id, ref_id or reference";
+    const OWN_NAME: &str = "give each its own (case, spaces, '-', '.' and '_' make no difference)";
+    let cases = [
+        ("empty", "Empty file: it has 0 bytes; export it again".to_owned()),
+        ("only-bom", "Empty file: it has nothing but blank space; export it again".into()),
+        ("only-blank-lines", "Empty file: it has nothing but blank space; export it again".into()),
+        ("header-only", "No data rows: there is no row below the header in line 1".into()),
+        ("workbook", format!("Invalid file format: this is an Excel workbook (.xlsx), not a CSV file; {SAVE_AS}")),
+        (
+            "old-excel",
+            format!(
+                "Invalid file format: this is an old Excel workbook (.xls) or another Office file, not a CSV file; {SAVE_AS}"
+            ),
+        ),
+        ("pdf", format!("Invalid file format: this is a PDF document, not a CSV file; {EXPORT}")),
+        ("png", format!("Invalid file format: this is a PNG image, not a CSV file; {EXPORT}")),
+        ("html", format!("Invalid file format: this is an HTML page, not a CSV file; {EXPORT}")),
+        ("json", format!("Invalid file format: this is JSON data, not a CSV file; {EXPORT}")),
+        (
+            "gzip",
+            "Invalid file format: this is a gzip archive, not a CSV file; unpack it and drop the CSV file itself"
+                .into(),
+        ),
+        ("binary", format!("Invalid file format: this is a binary file, not a CSV file; {EXPORT}")),
+        (
+            "missing-target",
+            format!(
+                "Missing required fields: target (the first line is the header and has 3 columns; \
+                 name one column {TARGET})"
+            ),
+        ),
+        (
+            "missing-reference-id",
+            format!(
+                "Missing required fields: reference_id (the first line is the header and has 2 columns; \
+                 name one column {REFERENCE})"
+            ),
+        ),
+        (
+            "missing-both",
+            format!(
+                "Missing required fields: target, reference_id (the first line is the header and has 4 columns; \
+                 name one column {TARGET}, and one {REFERENCE})"
+            ),
+        ),
+        ("duplicate-header", format!("Duplicate header: line 1: columns 3 and 4 have the same name; {OWN_NAME}")),
+        (
+            "duplicate-header-by-case",
+            format!("Duplicate header: line 1: columns 3 and 4 have the same name; {OWN_NAME}"),
+        ),
+        (
+            "unnamed-column",
+            "Duplicate header: line 1, column 2: the column has no name; give it one, or leave it out".into(),
+        ),
+        (
+            "ambiguous-header",
+            "Ambiguous header: line 1: columns 2 and 3 may each be the target; \
+             name the right one target, or leave the others out"
+                .into(),
+        ),
+        (
+            "latin1",
+            "Invalid encoding: line 3, column 3: byte 0xEB is not UTF-8 (it looks like Windows-1252); \
+             save the file as \"CSV UTF-8\" and drop it again"
+                .into(),
+        ),
+        (
+            "utf16-without-bom",
+            "Invalid encoding: the file looks like UTF-16LE without a byte order mark; \
+             save it as \"CSV UTF-8\" and drop it again"
+                .into(),
+        ),
+        (
+            "unclosed-quote",
+            "Invalid file format: line 3, column 3: the quote opened here is never closed; \
+             close it, or write a quote inside a cell twice (\"\")"
+                .into(),
+        ),
+        (
+            "text-after-quote",
+            "Invalid file format: line 2, column 3: text follows a closing quote; \
+             write a quote inside a cell twice (\"\")"
+                .into(),
+        ),
+    ];
+    for (name, expected) in &cases {
+        let file = read(&fixture(&format!("faults/{name}.csv"))[..], Limits::default());
+        assert_eq!(file.fault.as_deref(), Some(expected.as_str()), "{name}");
+    }
+    // What is wrong with the others is for the rules to find.
+    for (name, rows) in [("every-row-invalid", 5), ("too-many-invalid", 30)] {
+        assert_eq!(table(&read(&fixture(&format!("faults/{name}.csv"))[..], Limits::default())).len(), rows, "{name}");
+    }
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures/faults");
+    assert_eq!(std::fs::read_dir(folder).unwrap().count(), cases.len() + 2, "every fixture is in the table");
+}
+
+#[test]
+fn every_way_to_write_the_same_table_is_read_the_same() {
+    let good = |name: &str| read(&fixture(&format!("good/{name}.csv"))[..], Limits::default());
+    let plain = good("plain");
+    let expected = [
+        (2, vec!["A1", "(512) 555-0142", "Ana"]),
+        (3, vec!["A2", "212-555-0187", "Zoë"]),
+        (4, vec!["A3", "+13035550111", "José"]),
+    ];
+    assert_eq!(table(&plain), expected);
+    let cases = [
+        ("utf8-bom", "UTF-8", b','),
+        ("utf16le-bom", "UTF-16LE", b','),
+        ("utf16be-bom", "UTF-16BE", b','),
+        ("crlf", "UTF-8", b','),
+        ("cr", "UTF-8", b','),
+        ("tabs", "UTF-8", b'\t'),
+        ("pipes", "UTF-8", b'|'),
+        ("semicolons", "UTF-8", b';'),
+        ("trailing-blank-rows", "UTF-8", b','),
+        ("no-last-newline", "UTF-8", b','),
+    ];
+    for (name, encoding, delimiter) in cases {
+        let file = good(name);
+        assert_eq!(table(&file), expected, "{name}");
+        assert_eq!(file.opened.map(|opened| opened.0), Some(Dialect { encoding, delimiter }), "{name}");
+    }
+    // An empty line moves the lines below it, and is no row.
+    let mixed = good("mixed-newlines");
+    assert_eq!(mixed.rows.iter().map(|row| row.line).collect::<Vec<_>>(), [2, 3, 5]);
+    assert!(mixed.rows.iter().zip(&plain.rows).all(|(mixed, plain)| mixed.values == plain.values));
+}
+
+#[test]
+fn cells_keep_what_they_hold() {
+    let good = |name: &str| read(&fixture(&format!("good/{name}.csv"))[..], Limits::default());
+    let quotes = good("quotes-and-newlines");
+    assert_eq!(
+        table(&quotes),
+        [
+            (2, vec!["A1", "(512) 555-0142", "Ana \"the boss\" Castillo, Jr."]),
+            (3, vec!["A2", "212-555-0187", "Zoë\nsecond line\r\nthird line"]),
+            (6, vec!["A3", "+13035550111", "5\" José"]),
+        ]
+    );
+    assert_eq!(quotes.rows[0].raw, "\"A1\",\"(512) 555-0142\",\"Ana \"\"the boss\"\" Castillo, Jr.\"");
+    let names = |file: &File| table(file).into_iter().map(|(line, row)| (line, row[2].to_owned())).collect::<Vec<_>>();
+    let named = |rows: &[(u32, &str)]| rows.iter().map(|&(line, name)| (line, name.to_owned())).collect::<Vec<_>>();
+    assert_eq!(names(&good("backslash-dot")), named(&[(2, "before\n\\.\nafter"), (5, "\\N"), (6, "\\.")]));
+    assert_eq!(names(&good("formulas")), named(&[(2, "=1+1"), (3, "+cmd"), (4, "-2"), (5, "@SUM(1)")]));
+    let cells: Vec<usize> = good("ragged").rows.iter().map(|row| row.values.len()).collect();
+    assert_eq!(cells, [3, 3, 3, 3, 3, 2, 5, 3, 3, 3, 3]);
+}
+
+#[test]
+fn uploads_of_a_first_run_are_read_as_their_readme_says() {
+    let upload = |name: &str| read(&fixture(&format!("uploads/{name}.csv"))[..], Limits::default());
+    assert_eq!(upload("LATE_PAYMENTS_20250401").rows.len(), 300);
+    assert_eq!(fixture("uploads/LATE_PAYMENTS_20250401.csv"), fixture("uploads/LATE_PAYMENTS_20250401 (1).csv"));
+    let reminders = upload("APPOINTMENT_REMINDERS_20250402");
+    assert_eq!(table(&reminders).len(), 40);
+    let (dialect, header) = reminders.opened.unwrap();
+    assert_eq!((dialect.delimiter, header.reference_id, header.target), (b';', 0, 1));
+    let failed = |name| upload(name).fault.unwrap_or_default();
+    assert!(failed("WELCOME_CALLS_20250403").starts_with("Missing required fields: target (the first line"));
+    assert!(failed("NEWSLETTER_20250404").starts_with("Invalid file format: this is an Excel workbook (.xlsx)"));
+}
+
+#[test]
+fn blank_rows_count_in_the_middle_and_not_at_the_end() {
+    let file = read_text("\n,,\n\"ref_id\",phone,\"x\"\n1,2,3\n,,\n\n,,\n,,\n\" \",\t\n4,5,6\n,,\n\n  \n,,\n");
+    let empty = || vec!["", "", ""];
+    assert_eq!(
+        table(&file),
+        [
+            (4, vec!["1", "2", "3"]),
+            (5, empty()),
+            (7, empty()),
+            (8, empty()),
+            (9, vec![" ", "\t"]),
+            (10, vec!["4", "5", "6"]),
+        ]
+    );
+    assert_eq!(file.rows[4].raw, "\" \",\t");
+    assert_eq!(
+        read_text("\r\nref_id,phone\n,\n \n").fault.as_deref(),
+        Some("No data rows: there is no row below the header in line 2")
+    );
+}
+
+#[test]
+fn blank_rows_that_would_take_much_memory_are_data() {
+    let many: String = (0..3_000).map(|spaces| format!("{},\n", " ".repeat(spaces % 900))).collect();
+    let file = read_text(&format!("ref_id,phone\n1,2\n{many}"));
+    // Those beyond the room are held back again, since nothing follows.
+    assert!(!file.rows.is_empty() && file.fault.is_none());
+    assert_eq!(table(&file).len(), file.rows.len());
+    assert_eq!(table(&read_text(&format!("ref_id,phone\n1,2\n{}3,4\n", ",\n".repeat(100_000)))).len(), 100_002);
+    assert_eq!(table(&read_text(&format!("ref_id,phone\n1,2\n{many}3,4\n"))).len(), 3_002);
+}
+
+#[test]
+fn blank_cells_below_unnamed_columns_are_cut_off_and_others_stay() {
+    let file = read_text("ref_id,phone,, \n1,2,,\n3,4,x,\n5,6,\n7,8\n9,10,,,\n");
+    let cells: Vec<usize> = file.rows.iter().map(|row| row.values.len()).collect();
+    assert_eq!(cells, [2, 4, 2, 2, 5]);
+    assert_eq!(file.rows[0].raw, "1,2,,");
+    assert_eq!(read_text("ref_id,phone\n1,2,\n").rows[0].values.len(), 3);
+}
+
+#[test]
+fn limits_are_kept() {
+    let limits = Limits { rows: 2, columns: 3, row_bytes: 20 };
+    let fault = |text: &str| read(text.as_bytes(), limits).fault.unwrap_or_default();
+    assert_eq!(fault("ref_id,phone\n1,2\n3,4\n,,\n,,\n"), "");
+    assert_eq!(
+        fault("ref_id,phone\n1,2\n\n3,4\n5,6\n"),
+        "Limit exceeded: line 5: there are more than 2 data rows; \
+         split the file, or ask the operator to raise the limit"
+    );
+    assert_eq!(
+        fault("ref_id,phone,a,b\n1,2,3,4\n"),
+        "Limit exceeded: line 1: the row has more than 3 columns; \
+         leave out what is not needed, or ask the operator to raise the limit"
+    );
+    assert_eq!(
+        fault("ref_id,phone,a_long_name\n"),
+        "Limit exceeded: line 1: the row is longer than 20 bytes; \
+         check that each row ends with a line break, or ask the operator to raise the limit"
+    );
+}
+
+#[test]
+fn a_row_longer_than_the_buffer_is_read_whole() {
+    let long = "x".repeat(700_000);
+    let file = read_text(&format!("ref_id,phone,note\n1,2,\"{long}\n\"\n3,4,{long}\n5,6,7\n"));
+    assert_eq!(
+        table(&file),
+        [(2, vec!["1", "2", &format!("{long}\n")]), (4, vec!["3", "4", &long]), (5, vec!["5", "6", "7"])]
+    );
+}
+
+/// Hands out its bytes in pieces of one size.
+struct InPieces<'a>(&'a [u8], usize);
+
+impl Read for InPieces<'_> {
+    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+        let length = into.len().min(self.1);
+        self.0.read(&mut into[..length])
+    }
+}
+
+fn cell() -> impl Strategy<Value = String> {
+    prop_oneof![
+        3 => "[a-z0-9 ,;|\t\"'\\\\.é😀-]{0,12}",
+        1 => "[\"\r\n,;x]{0,6}",
+        1 => any::<String>(),
+    ]
+}
+
+/// Tables with a header and a last row that is not blank, so that every row counts.
+fn tables() -> impl Strategy<Value = Vec<Vec<String>>> {
+    (3_usize..6).prop_flat_map(|width| {
+        let row = proptest::collection::vec(cell(), width);
+        proptest::collection::vec(row, 0..12).prop_map(move |mut rows| {
+            let mut header: Vec<String> = (3..=width).map(|column| format!("column {column}")).collect();
+            header.splice(0..0, ["reference_id".to_owned(), "target".to_owned()]);
+            rows.insert(0, header);
+            rows.push(vec!["end".to_owned(); width]);
+            rows
+        })
+    })
+}
+
+fn written(table: &[Vec<String>], delimiter: u8, line_end: csv::Terminator) -> Vec<u8> {
+    let mut writer = csv::WriterBuilder::new().delimiter(delimiter).terminator(line_end).from_writer(Vec::new());
+    for row in table {
+        writer.write_record(row).unwrap();
+    }
+    writer.into_inner().unwrap()
+}
+
+/// Bytes that look like a file more often than chance would have them.
+fn anything() -> impl Strategy<Value = Vec<u8>> {
+    let piece = prop_oneof![
+        8 => select(vec![",", ";", "\"", "\"\"", "\n", "\r\n", "\r", " ", "a", "1", "é", ",,\n", "\0"])
+            .prop_map(|text| text.as_bytes().to_vec()),
+        1 => proptest::collection::vec(any::<u8>(), 1..4),
+    ];
+    let start =
+        select(vec![&b"ref_id,phone\n"[..], b"", b"\xEF\xBB\xBF", b"\xFF\xFE", b"\xFE\xFF", b"ref_id;phone;\r\n"]);
+    (start, proptest::collection::vec(piece, 0..60)).prop_map(|(start, pieces)| [start, &pieces.concat()].concat())
+}
+
+proptest! {
+    #[test]
+    fn what_a_csv_writer_wrote_is_read_back_cell_by_cell(
+        table in tables(),
+        delimiter in select(b",;\t|".as_slice()),
+        crlf in any::<bool>(),
+    ) {
+        let line_end = if crlf { csv::Terminator::CRLF } else { csv::Terminator::Any(b'\n') };
+        let file = read(&written(&table, delimiter, line_end)[..], Limits::default());
+        prop_assert_eq!(&file.fault, &None);
+        prop_assert_eq!(file.opened.unwrap().0, Dialect { encoding: "UTF-8", delimiter });
+        let values: Vec<&Vec<String>> = file.rows.iter().map(|row| &row.values).collect();
+        prop_assert_eq!(values, table[1..].iter().collect::<Vec<_>>());
+        prop_assert!((1..).zip(&file.rows).all(|(number, row)| row.number == number));
+    }
+
+    #[test]
+    fn a_kind_of_line_end_changes_nothing(table in tables()) {
+        let one_line = |text: &String| text.replace(['\r', '\n'], " ");
+        let table: Vec<Vec<String>> = table.iter().map(|row| row.iter().map(one_line).collect()).collect();
+        let lines = read(&written(&table, b',', csv::Terminator::Any(b'\n'))[..], Limits::default());
+        for line_end in [csv::Terminator::CRLF, csv::Terminator::Any(b'\r')] {
+            prop_assert_eq!(&read(&written(&table, b',', line_end)[..], Limits::default()), &lines);
+        }
+    }
+
+    #[test]
+    fn any_bytes_are_read_without_a_panic_and_the_same_in_pieces_of_any_size(bytes in anything(), tight in any::<bool>()) {
+        let limits = if tight { Limits { columns: 4, row_bytes: 16, rows: 5 } } else { Limits::default() };
+        let whole = read(&bytes[..], limits);
+        prop_assert!((1..).zip(&whole.rows).all(|(number, row)| row.number == number));
+        prop_assert!(whole.rows.is_sorted_by(|one, next| one.line < next.line || one.raw.contains(['\n', '\r'])));
+        for size in [1, 2, 3, 7, 64 << 10] {
+            prop_assert_eq!(&read(InPieces(&bytes, size), limits), &whole);
+        }
+    }
+
+    #[test]
+    fn a_row_is_handed_on_as_sent_and_stands_on_its_line(bytes in anything()) {
+        let text = String::from_utf8_lossy(&bytes).replace("\r\n", "\n").replace('\r', "\n");
+        let lines: Vec<&str> = text.trim_start_matches('\u{FEFF}').split('\n').collect();
+        for row in read(text.as_bytes(), Limits::default()).rows {
+            let first = row.raw.split('\n').next().unwrap_or_default();
+            prop_assert_eq!(lines[row.line as usize - 1], first);
+        }
+    }
+}
