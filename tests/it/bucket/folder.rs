@@ -96,7 +96,8 @@ async fn a_file_from_the_future_is_taken_once_it_was_seen_to_hold_still() {
 #[tokio::test]
 async fn a_file_that_changes_while_it_is_read_is_gone() {
     let large = vec![b'x'; 5_000_000];
-    let changes: [(&str, fn(&Path)); 6] = [
+    type Change = fn(&Path);
+    let changes: [(&str, Change); 6] = [
         ("grows", |path| File::options().append(true).open(path).unwrap().write_all(b"y").unwrap()),
         ("is cut short", |path| File::options().write(true).open(path).unwrap().set_len(4_000_000).unwrap()),
         ("is emptied", |path| File::options().write(true).open(path).unwrap().set_len(0).unwrap()),
@@ -153,6 +154,7 @@ async fn links_to_files_are_taken_and_links_to_folders_are_not_followed() {
     symlink(place.0.path(), place.path("deep/circle")).unwrap();
     symlink(elsewhere.0.path(), place.path("elsewhere.csv")).unwrap();
     symlink("nowhere", place.path("broken.csv")).unwrap();
+    symlink("itself.csv", place.path("itself.csv")).unwrap();
     let bucket = place.open().await;
     assert_eq!(keys(&bucket).await, set(["deep/a.csv", "link.csv"]));
     for object in list(&bucket).await {

@@ -203,3 +203,14 @@ async fn a_listing_that_breaks_off_without_a_way_on_is_no_end() {
     let bucket = Bucket::open(&server.config).await.unwrap();
     assert_eq!(bucket.list(None).await.unwrap_err().kind, ErrorKind::Transient);
 }
+
+#[tokio::test]
+async fn a_server_that_lists_no_versions_is_refused_and_not_taken_for_empty() {
+    let list = listing("").replace("<ETag>&quot;e1&quot;</ETag>", "<Etag>&quot;e1&quot;</Etag>");
+    let server = Scripted::start(list, String::new(), false).await;
+    let error = Bucket::open(&server.config).await.unwrap().list(None).await.unwrap_err();
+    assert_eq!(
+        (error.kind, told(&error).as_str()),
+        (ErrorKind::Permanent, "the server lists no ETag, size or time of a.csv")
+    );
+}
