@@ -73,12 +73,12 @@ fn existing_folder(path: &Path) -> Result<PathBuf, Error> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             return Err(Error::permanent("no such folder; create it, or name another:", place));
         }
-        Err(error) => return Err(failed("cannot open the folder", &place, error)),
+        Err(error) => return Err(failed("cannot open the folder", &place, &error).caused_by(error)),
     };
     if !root.is_dir() {
         return Err(Error::permanent("a file and not a folder; name another:", place));
     }
-    fs::read_dir(&root).map_err(|error| failed("cannot list", &place, error))?;
+    fs::read_dir(&root).map_err(|error| failed("cannot list", &place, &error).caused_by(error))?;
     Ok(root)
 }
 
@@ -238,7 +238,7 @@ impl Reading {
             io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
                 Error::gone("deleted since it was listed:", &self.object.key).caused_by(error)
             }
-            _ => failed("cannot read", &self.object.key, error),
+            _ => failed("cannot read", &self.object.key, &error).caused_by(error),
         }
     }
 }
@@ -286,7 +286,7 @@ fn path_of(root: &Path, key: &str) -> Result<PathBuf, Error> {
 }
 
 /// An I/O error, by whether it may go away. Too many open files, a busy disk or a lost mount may.
-fn failed(what: &str, place: &str, error: io::Error) -> Error {
+fn failed(what: &str, place: &str, error: &io::Error) -> Error {
     use io::ErrorKind as Io;
     let kind = match error.kind() {
         Io::NotFound | Io::NotADirectory | Io::PermissionDenied | Io::InvalidInput | Io::InvalidFilename => {
@@ -294,7 +294,7 @@ fn failed(what: &str, place: &str, error: io::Error) -> Error {
         }
         _ => ErrorKind::Transient,
     };
-    Error::new(kind, what, place).caused_by(error)
+    Error::new(kind, what, place)
 }
 
 async fn on_blocking_thread<T: Send + 'static>(

@@ -96,20 +96,26 @@ impl S3 {
             .map_err(|error| failed("cannot list", self.address(), error))
     }
 
-    /// What the listing says of an object, unless it can be no upload.
-    fn object(&self, listed: Listed) -> Option<Object> {
-        let key = listed.key?;
+    /// What the listing says of an object; `None` where it can be no upload.
+    fn object(&self, listed: &Listed) -> Option<Result<Object, Error>> {
+        let key = listed.key()?;
         if !is_upload(key.strip_prefix(&self.prefix)?, &self.results_prefix) {
             return None;
         }
-        let modified = listed.last_modified?;
-        Some(Object {
-            version: version(&listed.e_tag?, &modified),
-            size: u64::try_from(listed.size?).ok()?,
-            modified: chrono::DateTime::from_timestamp(modified.secs(), modified.subsec_nanos())?,
-            key,
-        })
+        // Left out without a word, every object of such a server's would be lost.
+        let error = || Error::permanent("the server lists no ETag, size or time of", key);
+        Some(described(key, listed).ok_or_else(error))
     }
+}
+
+fn described(key: &str, listed: &Listed) -> Option<Object> {
+    let modified = listed.last_modified()?;
+    Some(Object {
+        key: key.to_owned(),
+        version: version(listed.e_tag()?, modified),
+        size: u64::try_from(listed.size()?).ok()?,
+        modified: chrono::DateTime::from_timestamp(modified.secs(), modified.subsec_nanos())?,
+    })
 }
 
 #[async_trait::async_trait]
@@ -122,8 +128,8 @@ impl Protocol for S3 {
             return Err(Error::transient("the server says there is more, but not how to get it, in", self.address()));
         }
         Ok(Page {
+            objects: output.contents().iter().filter_map(|listed| self.object(listed)).collect::<Result<_, _>>()?,
             next: output.next_continuation_token.filter(|_| truncated),
-            objects: output.contents.into_iter().flatten().filter_map(|listed| self.object(listed)).collect(),
             unsettled: 0, // an S3 object appears whole or not at all
         })
     }

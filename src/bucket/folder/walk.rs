@@ -5,20 +5,20 @@
 //! In memory are the names of the directories from the root down to where the walk is, never those of the whole tree.
 
 use std::fs::{self, Metadata};
-use std::io::ErrorKind::{NotADirectory, NotFound, PermissionDenied};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use super::failed;
-use crate::bucket::{Error, is_upload};
+use crate::bucket::{Error, ErrorKind, is_upload};
 
 /// What is walked through.
 pub(super) struct Ground {
     pub root: PathBuf,
     pub results_prefix: String,
-    /// Said once in a bucket's life and not on every walk: a name that is no text, a directory that cannot be entered.
+    /// Said once in a bucket's life and not on every walk: a name that is no text, a file or directory that is closed to us.
     warned_of_name: AtomicBool,
-    warned_of_directory: AtomicBool,
+    warned_of_access: AtomicBool,
 }
 
 /// A walk under way.
@@ -46,7 +46,7 @@ impl Ground {
             root,
             results_prefix: results_prefix.to_owned(),
             warned_of_name: AtomicBool::new(false),
-            warned_of_directory: AtomicBool::new(false),
+            warned_of_access: AtomicBool::new(false),
         }
     }
 
@@ -58,25 +58,39 @@ impl Ground {
                 entries.sort_unstable_by(|a, b| b.name.cmp(&a.name));
                 Ok(Some(Directory { path, prefix, entries }))
             }
-            Err(error) if !is_root && matches!(error.kind(), NotFound | NotADirectory) => Ok(None),
-            // One closed directory must not keep the files beside it from being loaded.
-            Err(error) if !is_root && error.kind() == PermissionDenied => {
-                if !self.warned_of_directory.swap(true, Relaxed) {
-                    tracing::warn!(directory = %path.display(), "a directory may not be entered; its files are not seen");
+            Err(error) => {
+                let failed = failed("cannot list", &path.to_string_lossy(), &error);
+                if is_root || failed.kind != ErrorKind::Permanent {
+                    return Err(failed.caused_by(error));
                 }
+                self.leave_out(&path, &error);
                 Ok(None)
             }
-            Err(error) => Err(failed("cannot list", &path.to_string_lossy(), error)),
         }
     }
 
-    fn entries(&self, path: &Path, prefix: &str) -> std::io::Result<Vec<Entry>> {
+    /// One closed directory or broken file must not keep all others from being loaded. It is met again on every walk, and
+    /// taken once it is mended.
+    fn leave_out(&self, path: &Path, error: &io::Error) {
+        let gone = matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory);
+        if !gone && !self.warned_of_access.swap(true, Relaxed) {
+            tracing::warn!(path = %path.display(), %error, "cannot be looked at, and is left out; others may be too");
+        }
+    }
+
+    fn entries(&self, path: &Path, prefix: &str) -> io::Result<Vec<Entry>> {
         let mut entries = Vec::new();
         for entry in fs::read_dir(path)? {
             let entry = entry?;
             // Not followed here: a link to a directory counts as a file, and is left out as none when its turn comes.
             // Following it could lead in circles, or out of the bucket.
-            let is_directory = entry.file_type()?.is_dir();
+            let is_directory = match entry.file_type() {
+                Ok(file_type) => file_type.is_dir(),
+                Err(error) => {
+                    self.leave_out(&entry.path(), &error);
+                    continue;
+                }
+            };
             let Ok(name) = entry.file_name().into_string() else {
                 if !self.warned_of_name.swap(true, Relaxed) {
                     tracing::warn!(directory = %path.display(), "a file's name is not UTF-8; rename it to have it loaded");
@@ -129,13 +143,13 @@ impl Walk {
                 self.enter(ground, entry)?;
                 continue;
             }
-            match fs::metadata(directory.path.join(&entry.name)) {
+            let path = directory.path.join(&entry.name);
+            match fs::metadata(&path) {
                 Ok(metadata) if metadata.is_file() => {
                     return Ok(Some((format!("{}{}", directory.prefix, entry.name), metadata)));
                 }
                 Ok(_) => {} // a socket, a pipe, a link to a directory
-                Err(error) if matches!(error.kind(), NotFound | NotADirectory | PermissionDenied) => {}
-                Err(error) => return Err(failed("cannot look at", &entry.name, error)),
+                Err(error) => ground.leave_out(&path, &error),
             }
         }
         Ok(None)

@@ -1,0 +1,4 @@
+//! Tests of the whole product and of its edges, against real servers: run them with `tests/run`.
+
+mod bucket;
+mod support;

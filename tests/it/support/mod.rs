@@ -1,0 +1,3 @@
+//! What tests share: the servers that `tests/run` starts.
+
+pub mod s3;

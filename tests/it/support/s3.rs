@@ -1,0 +1,48 @@
+//! A fresh bucket on the S3 server that `tests/run` starts.
+
+use aws_sdk_s3::Client;
+use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region, RequestChecksumCalculation};
+use uuid::Uuid;
+
+/// Where the S3 server listens.
+pub fn endpoint() -> String {
+    variable("BATCHDROP_TEST_S3_ENDPOINT")
+}
+
+fn variable(name: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run tests/run, which starts the S3 server"))
+}
+
+/// A bucket that no other test knows of. It is not deleted: the whole server is, at the end of the run.
+pub struct TestBucket {
+    pub name: String,
+    client: Client,
+}
+
+impl TestBucket {
+    pub async fn new() -> TestBucket {
+        let credentials =
+            Credentials::new(variable("AWS_ACCESS_KEY_ID"), variable("AWS_SECRET_ACCESS_KEY"), None, None, "tests");
+        let config = aws_sdk_s3::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .endpoint_url(endpoint())
+            .force_path_style(true)
+            .region(Region::new("us-east-1"))
+            .credentials_provider(credentials)
+            // Not every server knows the newer checksums in a streamed PUT.
+            .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
+            .build();
+        let bucket = TestBucket { name: format!("test-{}", Uuid::new_v4()), client: Client::from_conf(config) };
+        bucket.client.create_bucket().bucket(&bucket.name).send().await.expect("the test's bucket is created");
+        bucket
+    }
+
+    pub async fn put(&self, key: &str, content: &[u8]) {
+        let body = content.to_vec().into();
+        self.client.put_object().bucket(&self.name).key(key).body(body).send().await.expect("the object is put");
+    }
+
+    pub async fn delete(&self, key: &str) {
+        self.client.delete_object().bucket(&self.name).key(key).send().await.expect("the object is deleted");
+    }
+}
