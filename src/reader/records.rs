@@ -10,7 +10,6 @@ use encoding_rs::{Encoding, UTF_8};
 
 use super::decode::Text;
 use super::dialect;
-use super::rows::are_blank;
 use super::scan::{Grammar, Scan, line_breaks, scan};
 use super::{Limits, ReadError};
 use crate::model::{CellSpan, Dialect, Fault, FileCode};
@@ -206,6 +205,11 @@ impl<R: Read> Records<R> {
             }
         }
     }
+}
+
+/// Whether there is nothing but white space in the cells. One with doubled quotes is not blank.
+pub(super) fn are_blank(raw: &str, cells: &[CellSpan]) -> bool {
+    cells.iter().all(|cell| raw[cell.start as usize..cell.end as usize].trim().is_empty())
 }
 
 /// The fault of a row with a byte, `at`, that is not UTF-8.

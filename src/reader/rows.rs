@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::io::Read;
 
 use super::decode::Text;
-use super::records::{Record, Records};
+use super::records::{Record, Records, are_blank};
 use super::{HeaderRules, Limits, ReadError};
 use crate::model::{CellSpan, Dialect, Fault, FileCode, Header, Row};
 
@@ -193,11 +193,6 @@ impl Held {
         }
         Some(line)
     }
-}
-
-/// Whether there is nothing but white space in the cells. One with doubled quotes is not blank.
-pub(super) fn are_blank(raw: &str, cells: &[CellSpan]) -> bool {
-    cells.iter().all(|cell| raw[cell.start as usize..cell.end as usize].trim().is_empty())
 }
 
 /// Writes the values of the cells that have doubled quotes to `unescaped`, and has the cells point there.

@@ -45,7 +45,7 @@ pub(super) fn scan(bytes: &[u8], is_all: bool, grammar: Grammar, cells: &mut Vec
             return Scan::TooManyCells;
         }
         let after_cell = if bytes.get(at) == Some(&b'"') {
-            let Some(quoted) = quoted(bytes, at, is_all) else {
+            let Some(quoted) = quoted(bytes, at) else {
                 return Scan::Unfinished { open_quote: Some(at) };
             };
             breaks += line_breaks(&bytes[at..quoted.close]);
@@ -83,14 +83,14 @@ struct Quoted {
     has_doubled: bool,
 }
 
-/// The quote that closes the one at `open`; `None` where it is not there, or might be the first of two.
-fn quoted(bytes: &[u8], open: usize, is_all: bool) -> Option<Quoted> {
+/// The quote that closes the one at `open`. As the last byte it might be the first of two; then the row goes on, and
+/// is scanned again.
+fn quoted(bytes: &[u8], open: usize) -> Option<Quoted> {
     let (mut from, mut has_doubled) = (open + 1, false);
     loop {
         let close = from + memchr(b'"', &bytes[from..])?;
         match bytes.get(close + 1) {
             Some(b'"') => (from, has_doubled) = (close + 2, true),
-            None if !is_all => return None,
             _ => return Some(Quoted { close, has_doubled }),
         }
     }

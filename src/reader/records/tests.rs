@@ -104,6 +104,8 @@ fn a_row_as_long_as_the_limit_is_taken_whatever_ends_it() {
     for end in ["", "\n", "\r", "\r\n"] {
         let (records, fault) = found(format!("123456789012{end}").as_bytes(), LIMITS, 256);
         assert_eq!((records.len(), fault), (2, None), "{end:?}");
+        let (records, fault) = found(format!("1234567890123{end}").as_bytes(), LIMITS, 256);
+        assert_eq!((records.len(), fault.is_some()), (1, true), "{end:?}");
     }
 }
 
