@@ -85,8 +85,7 @@ impl Config {
                 let text = std::fs::read_to_string(path)
                     .map_err(|error| ConfigError(format!("{}: cannot be read: {error}", path.display())))?;
                 // Once by itself first: toml points at line and column only while it has the text at hand.
-                toml::from_str::<Config>(&text)
-                    .map_err(|error| ConfigError(format!("{}: {error}", path.display())))?;
+                toml::from_str::<Config>(&text).map_err(|error| ConfigError(format!("{}: {error}", path.display())))?;
                 text.parse().map_err(|error| ConfigError(format!("{}: {error}", path.display())))?
             }
         };
@@ -110,7 +109,9 @@ impl Config {
     fn check(&self) -> Result<(), ConfigError> {
         self.campaigns()?;
         if !self.worker.identity.contains('@') {
-            return Err(ConfigError("worker.identity must be an e-mail address; batches carry it as last_updated_by".into()));
+            return Err(ConfigError(
+                "worker.identity must be an e-mail address; batches carry it as last_updated_by".into(),
+            ));
         }
         let at_least_one = [
             ("worker.uploads_at_once", self.worker.uploads_at_once as u64),
@@ -125,7 +126,9 @@ impl Config {
         match at_least_one.iter().find(|(_, value)| *value == 0) {
             Some((key, _)) => Err(ConfigError(format!("{key} must be at least 1"))),
             // Row and line numbers are stored as signed 32-bit numbers.
-            None if self.limits.rows > 2_000_000_000 => Err(ConfigError("limits.rows must be at most 2000000000".into())),
+            None if self.limits.rows > 2_000_000_000 => {
+                Err(ConfigError("limits.rows must be at most 2000000000".into()))
+            }
             None if self.limits.row_bytes > 64 << 20 => {
                 Err(ConfigError("limits.row_bytes must be at most 67108864 (64 MiB)".into()))
             }
@@ -195,7 +198,8 @@ fn override_key(table: &mut Table, name: &str, value: &str) -> Result<(), Config
         return Ok(());
     }
     let rest = rest.to_ascii_lowercase();
-    let unknown = || ConfigError(format!("{name} names no configuration key; keys are written like BATCHDROP_STORE_URL"));
+    let unknown =
+        || ConfigError(format!("{name} names no configuration key; keys are written like BATCHDROP_STORE_URL"));
     let (section, key) = rest.split_once('_').ok_or_else(unknown)?;
     let value = scalar(value);
     if section == "campaigns" {
@@ -205,7 +209,8 @@ fn override_key(table: &mut Table, name: &str, value: &str) -> Result<(), Config
         names.sort_by_key(|name| std::cmp::Reverse(name.len()));
         for campaign in names {
             let prefix = format!("{}_", campaign.to_ascii_lowercase().replace('-', "_"));
-            if let (Some(key), Some(Value::Table(section))) = (key.strip_prefix(&prefix), campaigns.get_mut(&campaign)) {
+            if let (Some(key), Some(Value::Table(section))) = (key.strip_prefix(&prefix), campaigns.get_mut(&campaign))
+            {
                 section.insert(key.to_owned(), value);
                 return Ok(());
             }
@@ -281,13 +286,33 @@ mod tests {
         unknown field `urll`, expected `url` or `max_connections`
         ");
         for (text, variables, expected) in [
-            ("", &[("BATCHDROP_STOER_URL", "x")][..], "BATCHDROP_STOER_URL names no configuration key; keys are written like BATCHDROP_STORE_URL"),
-            ("", &[("BATCHDROP_CAMPAIGNS_X_ID", "1")], "BATCHDROP_CAMPAIGNS_X_ID names no configuration key; keys are written like BATCHDROP_STORE_URL"),
-            ("", &[("BATCHDROP_WORKER_IDENTITY", "bob")], "worker.identity must be an e-mail address; batches carry it as last_updated_by"),
+            (
+                "",
+                &[("BATCHDROP_STOER_URL", "x")][..],
+                "BATCHDROP_STOER_URL names no configuration key; keys are written like BATCHDROP_STORE_URL",
+            ),
+            (
+                "",
+                &[("BATCHDROP_CAMPAIGNS_X_ID", "1")],
+                "BATCHDROP_CAMPAIGNS_X_ID names no configuration key; keys are written like BATCHDROP_STORE_URL",
+            ),
+            (
+                "",
+                &[("BATCHDROP_WORKER_IDENTITY", "bob")],
+                "worker.identity must be an e-mail address; batches carry it as last_updated_by",
+            ),
             ("", &[("BATCHDROP_LIMITS_ROWS", "0")], "limits.rows must be at least 1"),
             ("[campaigns.a]\nid = 0\nfiles = 'x'", &[], "campaigns.a.id must be 1 or more"),
-            ("[campaigns.a]\nid = 1\nfiles = 'x'\nexpires_after = '3 moons'", &[], "campaigns.a.expires_after must be a number and one of s, m, h, d, w, such as \"30d\""),
-            ("[campaigns.a]\nid = 1\nfiles = 'x'\nunique = []", &[], "campaigns.a.unique must name reference_id, target, or each once"),
+            (
+                "[campaigns.a]\nid = 1\nfiles = 'x'\nexpires_after = '3 moons'",
+                &[],
+                "campaigns.a.expires_after must be a number and one of s, m, h, d, w, such as \"30d\"",
+            ),
+            (
+                "[campaigns.a]\nid = 1\nfiles = 'x'\nunique = []",
+                &[],
+                "campaigns.a.unique must name reference_id, target, or each once",
+            ),
         ] {
             assert_eq!(load(text, variables).expect_err(expected), expected);
         }

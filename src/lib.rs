@@ -1,6 +1,7 @@
 //! Drop a CSV in a bucket, get a batch.
 
 pub mod bucket;
+pub mod cli;
 pub mod config;
 pub mod model;
 pub mod reader;

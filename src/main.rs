@@ -1,1 +1,26 @@
-fn main(){}
+//! The program: parse the command, run it, exit with its code.
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    let cli = batchdrop::cli::Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("error: cannot start: {error}");
+            return ExitCode::from(2);
+        }
+    };
+    let code = match runtime.block_on(cli.execute()) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {}", batchdrop::telemetry::chain(error.as_ref()));
+            cli.code_of_trouble()
+        }
+    };
+    // Threads that read a file nobody wants any more are not waited for.
+    runtime.shutdown_background();
+    ExitCode::from(code)
+}

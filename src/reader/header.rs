@@ -3,7 +3,7 @@
 //! Promise: no message quotes a name. In a file without a header the first line is a person's data.
 
 use crate::model::fault::Place;
-use crate::model::{Fault, FileCode, Header};
+use crate::model::{Channel, Fault, FileCode, Header};
 
 /// The columns that a rejects file has before the sender's own; it may be mended and dropped as it is.
 const REJECTS_COLUMNS: [&str; 5] = ["_row", "_line", "_status", "_code", "_message"];
@@ -35,6 +35,14 @@ pub struct HeaderRules {
 }
 
 impl HeaderRules {
+    /// The names for a campaign of this channel.
+    pub fn of(channel: Channel) -> Self {
+        match channel {
+            Channel::Voice | Channel::Sms => Self::phone(),
+            Channel::Email => Self::email(),
+        }
+    }
+
     /// The names for campaigns that call or text.
     pub fn phone() -> Self {
         Self::with_targets(&PHONE_ALIASES)

@@ -29,7 +29,12 @@ impl Claims {
     pub(super) const LONGEST_KEY: usize = 4096;
 
     pub(super) fn new() -> Self {
-        Claims { segments: Vec::new(), next: 0, places: HashTable::new(), hasher: foldhash::fast::RandomState::default() }
+        Claims {
+            segments: Vec::new(),
+            next: 0,
+            places: HashTable::new(),
+            hasher: foldhash::fast::RandomState::default(),
+        }
     }
 
     /// The row that claimed this key, if one did.

@@ -11,4 +11,4 @@ mod target;
 mod verdict;
 
 pub use routing::{Router, RoutingError, filename_date};
-pub use verdict::{Judge, Judgement};
+pub use verdict::{Judge, Judgement, check_campaign};

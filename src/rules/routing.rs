@@ -150,7 +150,11 @@ pub fn filename_date(base_name: &str) -> Option<NaiveDate> {
             return None;
         }
         let number = |from: usize, to: usize| base_name.get(from..to)?.parse::<u32>().ok();
-        NaiveDate::from_ymd_opt(number(at, at + 4)? as i32, number(month_at, month_at + 2)?, number(day_at, day_at + 2)?)
+        NaiveDate::from_ymd_opt(
+            number(at, at + 4)? as i32,
+            number(month_at, month_at + 2)?,
+            number(day_at, day_at + 2)?,
+        )
     })
 }
 
@@ -187,7 +191,8 @@ mod tests {
         let router = |campaigns| Router::new(campaigns).map(|_| ());
         assert_eq!(router(vec![]), Err(RoutingError::Empty));
         assert!(matches!(router(vec![campaign(1, "a", "[")]), Err(RoutingError::BadGlob { .. })));
-        let two = |ids: (i32, i32), files: (&str, &str)| vec![campaign(ids.0, "a", files.0), campaign(ids.1, "b", files.1)];
+        let two =
+            |ids: (i32, i32), files: (&str, &str)| vec![campaign(ids.0, "a", files.0), campaign(ids.1, "b", files.1)];
         assert_eq!(router(two((1, 1), ("x", "y"))), Err(RoutingError::SameId("a".into(), "b".into())));
         assert_eq!(router(two((1, 2), ("x*", "X*"))), Err(RoutingError::Tie("a".into(), "b".into())));
         let router = Router::new(two((1, 2), ("*A.csv", "B*.csv"))).expect("each is fine by itself");

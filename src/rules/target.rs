@@ -28,9 +28,11 @@ impl Targets {
     pub(super) fn new(channel: Channel, region: &str) -> Result<Self, String> {
         match channel {
             Channel::Email => Ok(Targets::Email),
-            Channel::Voice | Channel::Sms => Region::from_str(&region.to_ascii_uppercase())
-                .map(Targets::Phone)
-                .map_err(|_| format!("region = {region:?} is no country code that phone numbers are known for, such as US")),
+            Channel::Voice | Channel::Sms => {
+                Region::from_str(&region.to_ascii_uppercase()).map(Targets::Phone).map_err(|_| {
+                    format!("region = {region:?} is no country code that phone numbers are known for, such as US")
+                })
+            }
         }
     }
 
@@ -47,7 +49,9 @@ fn phone(text: &str, region: Region, out: &mut String) -> Result<(), Refusal> {
     const MANY: Refusal = (RowCode::InvalidPhone, "target: more than one number; write one in a cell");
     let refused = |why| Err((RowCode::InvalidPhone, why));
     if is_spreadsheet_damage(text) {
-        return refused("target: shortened by a spreadsheet (like 1.5E+10); format the column as text and export again");
+        return refused(
+            "target: shortened by a spreadsheet (like 1.5E+10); format the column as text and export again",
+        );
     }
     if text.contains([',', ';', '/', '&', '|', '\n', '\r']) || text.rfind('+').is_some_and(|at| at > 1) {
         return Err(MANY);
@@ -126,8 +130,15 @@ mod tests {
     #[test]
     fn the_same_number_in_any_form_is_the_same() {
         for text in [
-            "+15125550142", "5125550142", "(512) 555-0142", "512.555.0142", "1-512-555-0142", "+1 (512) 555 0142",
-            "0015125550142", "512 555 0142", "１５１２５５５０１４２",
+            "+15125550142",
+            "5125550142",
+            "(512) 555-0142",
+            "512.555.0142",
+            "1-512-555-0142",
+            "+1 (512) 555 0142",
+            "0015125550142",
+            "512 555 0142",
+            "１５１２５５５０１４２",
         ] {
             assert_eq!(phone_of("US", text), Ok("+15125550142".to_owned()), "{text}");
         }
@@ -168,7 +179,9 @@ mod tests {
             Targets::Email.normalise(text, &mut out).map(|()| out).map_err(|(code, _)| code)
         };
         assert_eq!(email_of("Ada.L@Example.COM"), Ok("Ada.L@example.com".to_owned()));
-        for bad in ["ada", "ada@", "@example.com", "a b@example.com", "ada@example", "Ada <ada@example.com>", "a@b.c,d@e.f"] {
+        for bad in
+            ["ada", "ada@", "@example.com", "a b@example.com", "ada@example", "Ada <ada@example.com>", "a@b.c,d@e.f"]
+        {
             assert_eq!(email_of(bad), Err(RowCode::InvalidEmail), "{bad}");
         }
     }

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 
 use super::duplicates::Claims;
 use super::target::Targets;
-use crate::model::{Campaign, Channel, Fault, FileCode, Header, IntakeStatus, KeyField, NewRequest, Row, RowCode, Verdicts};
+use crate::model::{
+    Campaign, Channel, Fault, FileCode, Header, IntakeStatus, KeyField, NewRequest, Row, RowCode, Verdicts,
+};
 
 /// The longest reference_id in bytes. PostgreSQL's index entries stop at 2,704.
 const LONGEST_REFERENCE: usize = 1024;
@@ -70,11 +72,19 @@ struct Finding {
     column: Option<usize>,
 }
 
+/// Whether rows of this campaign can be judged at all.
+///
+/// # Errors
+/// The key and what is wrong with it.
+pub fn check_campaign(campaign: &Campaign) -> Result<(), String> {
+    Targets::new(campaign.channel, &campaign.region).map(|_| ())
+}
+
 impl Judge {
     /// A judge for one file of a campaign.
     ///
     /// # Errors
-    /// A region that no phone numbers are known for; `config check` finds it before any file does.
+    /// What [`check_campaign`] finds before any file does.
     pub fn new(campaign: &Campaign, header: Header) -> Result<Judge, String> {
         Ok(Judge {
             header,

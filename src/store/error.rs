@@ -45,14 +45,20 @@ impl Error {
 
     /// Puts what was tried before a cause; for `map_err`.
     pub(super) fn while_doing(what: &'static str) -> impl FnOnce(sqlx::Error) -> Error {
-        move |source| Error { kind: kind_of(&source), what: format!("the store could not {what}"), source: Some(source) }
+        move |source| Error {
+            kind: kind_of(&source),
+            what: format!("the store could not {what}"),
+            source: Some(source),
+        }
     }
 
     pub(super) fn migration(error: MigrateError) -> Self {
         match error {
-            MigrateError::VersionMissing(version) | MigrateError::VersionTooNew(version, _) => Error::permanent(format!(
-                "the database's schema (version {version}) is newer than this program; upgrade batchdrop, it changes nothing before"
-            )),
+            MigrateError::VersionMissing(version) | MigrateError::VersionTooNew(version, _) => {
+                Error::permanent(format!(
+                    "the database's schema (version {version}) is newer than this program; upgrade batchdrop, it changes nothing before"
+                ))
+            }
             MigrateError::VersionMismatch(version) => Error::permanent(format!(
                 "migration {version} in the database is not the one that this program was built with"
             )),

@@ -52,8 +52,13 @@ pub(super) trait Protocol: Send + Sync {
     async fn renew(&self, claim: &Claim, lease: Duration) -> Result<(), Error>;
     async fn give_back(&self, claim: &Claim) -> Result<(), Error>;
     async fn retry(&self, claim: &Claim, trouble: &str, wait: Duration) -> Result<(), Error>;
-    async fn end(&self, claim: &Claim, status: UploadStatus, code: Option<FileCode>, message: &str)
-    -> Result<(), Error>;
+    async fn end(
+        &self,
+        claim: &Claim,
+        status: UploadStatus,
+        code: Option<FileCode>,
+        message: &str,
+    ) -> Result<(), Error>;
     async fn fail(&self, claim: &Claim, draft: &BatchDraft, code: FileCode, message: &str) -> Result<String, Error>;
     fn max_loads(&self) -> usize;
     async fn begin_load(&self) -> Result<Box<dyn LoadProtocol>, Error>;
@@ -70,7 +75,11 @@ pub(super) trait Protocol: Send + Sync {
 #[async_trait::async_trait]
 pub(super) trait LoadProtocol: Send {
     async fn rows(&mut self, chunk: &RowChunk) -> Result<(), Error>;
-    async fn publish(self: Box<Self>, claim: &Claim, draft: &BatchDraft, verdicts: Verdicts)
-    -> Result<Published, Error>;
+    async fn publish(
+        self: Box<Self>,
+        claim: &Claim,
+        draft: &BatchDraft,
+        verdicts: Verdicts,
+    ) -> Result<Published, Error>;
     async fn discard(self: Box<Self>) -> Result<(), Error>;
 }

@@ -157,7 +157,8 @@ impl Worker {
             let Some(chunk) = chunk else { break };
             self.write(&mut load, &chunk, stop).await?;
         }
-        let (read, result) = reader.await.map_err(|_| Halt::Trouble("the reader failed on this file (a bug)".into()))?;
+        let (read, result) =
+            reader.await.map_err(|_| Halt::Trouble("the reader failed on this file (a bug)".into()))?;
         *reading = read;
         let interrupted = match result {
             Ok(()) => {
@@ -258,7 +259,8 @@ impl Worker {
     /// failed together is not tried together again.
     fn wait_before_next(&self, attempt: u32) -> Duration {
         let first = Duration::from_millis(self.config.retry_ms);
-        let wait = first.saturating_mul(4u32.saturating_pow(attempt.saturating_sub(1).min(10))).min(Duration::from_secs(600));
+        let wait =
+            first.saturating_mul(4u32.saturating_pow(attempt.saturating_sub(1).min(10))).min(Duration::from_secs(600));
         let jitter = (uuid::Uuid::new_v4().as_u128() % 1000) as f64 / 2000.0;
         wait.mul_f64(0.75 + jitter)
     }
@@ -266,7 +268,8 @@ impl Worker {
 
 fn exhausted(attempts: u32, last_trouble: Option<&str>) -> Fault {
     let trouble = last_trouble.unwrap_or("the worker stopped in the middle of it each time");
-    let detail = format!("not loaded after {attempts} attempts; this is on our side, and the file may be fine ({trouble})");
+    let detail =
+        format!("not loaded after {attempts} attempts; this is on our side, and the file may be fine ({trouble})");
     Fault::new(FileCode::InternalError, detail)
 }
 

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use tokio::sync::mpsc::{Receiver, Sender};
 
 use crate::bucket;
-use crate::model::{Campaign, Dialect, Fault, RowChunk, Verdicts};
+use crate::model::{Campaign, Dialect, Fault, NewRequest, RowChunk, Verdicts};
 use crate::reader::{HeaderRules, Limits, ReadError, Rows};
 use crate::rules::Judge;
 
@@ -122,14 +122,10 @@ fn hand_on(chunks: &Sender<RowChunk>, chunk: RowChunk) -> Result<(), ReadOr> {
 }
 
 /// A NUL character cannot be stored; its row is INVALID, and is kept with the character's picture instead.
-fn push_without_nul<'a>(
-    chunk: &mut RowChunk,
-    request: &crate::model::NewRequest<'_>,
-    cells: impl Iterator<Item = &'a str>,
-) {
+fn push_without_nul<'a>(chunk: &mut RowChunk, request: &NewRequest<'_>, cells: impl Iterator<Item = &'a str>) {
     let cells: Vec<String> = cells.map(|cell| cell.replace('\0', "␀")).collect();
     let (reference_id, target) = (request.reference_id.replace('\0', "␀"), request.target.replace('\0', "␀"));
-    let request = crate::model::NewRequest { reference_id: &reference_id, target: &target, ..*request };
+    let request = NewRequest { reference_id: &reference_id, target: &target, ..*request };
     chunk.push(request, cells.iter().map(String::as_str));
 }
 

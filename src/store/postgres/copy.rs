@@ -28,7 +28,12 @@ pub(super) fn encode(out: &mut Vec<u8>, batch_key: i32, chunk: &RowChunk) {
     }
 }
 
-fn encode_row<'a>(out: &mut Vec<u8>, batch_key: i32, row: &NewRequest<'_>, cells: impl ExactSizeIterator<Item = &'a str>) {
+fn encode_row<'a>(
+    out: &mut Vec<u8>,
+    batch_key: i32,
+    row: &NewRequest<'_>,
+    cells: impl ExactSizeIterator<Item = &'a str>,
+) {
     out.extend_from_slice(&COLUMNS.to_be_bytes());
     number(out, batch_key);
     // Both stay under the limit on rows, and so under 2^31; see reader::Limits.

@@ -1,0 +1,177 @@
+//! `batches` and `uploads`: what the store knows, for reading.
+
+use anyhow::bail;
+use chrono::{DateTime, Utc};
+use clap::{Args, Subcommand};
+
+use super::OK;
+use super::output::{BATCH_HEADER, Table, batch_row, line, printable, thousands};
+use crate::model::{Batch, BatchStatus, UploadStatus};
+use crate::store::Store;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum BatchesCommand {
+    /// List batches, the newest first
+    List(BatchListArgs),
+    /// Show one batch: its sum, what was found in its rows, its times
+    Show {
+        /// Such as 20250401.2
+        batch_id: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct BatchListArgs {
+    /// Only with this status: ACTIVE, PAUSED, FAILED, CANCELED, EXPIRED
+    #[arg(long)]
+    status: Option<String>,
+    /// Only of the campaign with this name
+    #[arg(long)]
+    campaign: Option<String>,
+    /// How many at the most
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
+    limit: u32,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum UploadsCommand {
+    /// List uploads, the newest first
+    List(UploadListArgs),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct UploadListArgs {
+    /// Only with this status: WAITING, CLAIMED, LOADED, FAILED, REJECTED, GONE
+    #[arg(long)]
+    status: Option<String>,
+    /// How many at the most
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
+    limit: u32,
+}
+
+pub(super) async fn batches(command: &BatchesCommand, store: &Store, json: bool) -> anyhow::Result<u8> {
+    match command {
+        BatchesCommand::List(args) => {
+            let status = args.status.as_deref().map(str::to_uppercase);
+            if let Some(word) = &status
+                && BatchStatus::parse(word).is_none()
+            {
+                bail!("--status {word}: a batch is ACTIVE, PAUSED, FAILED, CANCELED or EXPIRED");
+            }
+            let mut table = Table::new(BATCH_HEADER, json);
+            for batch in store.batches(status.as_deref(), args.campaign.as_deref(), args.limit).await? {
+                table.row(batch_row(&batch), &serde_json::to_value(&batch)?);
+            }
+            finish(
+                &table,
+                "No batches. Drop a file in the bucket while batchdrop runs, or check it first: batchdrop check FILE.",
+            );
+            Ok(OK)
+        }
+        BatchesCommand::Show { batch_id } => {
+            let Some(batch) = store.batch(batch_id).await? else {
+                bail!("there is no batch {batch_id}; see batchdrop batches list");
+            };
+            let findings = store.findings(batch_id).await?;
+            if json {
+                let mut value = serde_json::to_value(&batch)?;
+                value["findings"] = serde_json::to_value(&findings)?;
+                line(&value.to_string());
+                return Ok(OK);
+            }
+            describe(&batch);
+            if !findings.is_empty() {
+                line("");
+                let mut table = Table::new(&["CODE", "COUNT", "LINE", "MEANING"], false);
+                for finding in findings {
+                    let meaning = super::explain::meaning(&finding.error_code).unwrap_or_default();
+                    let cells = vec![
+                        finding.error_code,
+                        thousands(finding.requests),
+                        finding.first_line.to_string(),
+                        meaning.to_owned(),
+                    ];
+                    table.row(cells, &serde_json::Value::Null);
+                }
+                table.print();
+                line("LINE is that of the first such row. See batchdrop explain CODE.");
+            }
+            Ok(OK)
+        }
+    }
+}
+
+fn describe(batch: &Batch) {
+    let mut rows: Vec<(&str, String)> = vec![
+        ("batch_id", batch.batch_id.clone()),
+        ("status", batch.status.as_str().to_owned()),
+        ("upload_filename", batch.upload_filename.clone().unwrap_or_default()),
+        ("campaign", format!("{} ({})", batch.campaign_name, batch.campaign_id)),
+    ];
+    if let Some(message) = &batch.error_message {
+        rows.push(("error_message", message.clone()));
+        rows.push(("error_code", batch.error_code.clone().unwrap_or_default()));
+    } else {
+        rows.push(("rows", sum(batch)));
+    }
+    if let (Some(encoding), Some(delimiter)) = (&batch.encoding, &batch.delimiter) {
+        rows.push(("dialect", format!("{encoding}, delimiter {delimiter}")));
+    }
+    rows.push(("bytes_read", thousands(batch.bytes_read)));
+    rows.extend(batch.sha256.clone().map(|hash| ("sha256", hash)));
+    rows.push(("upload_id", batch.upload_id.to_string()));
+    rows.push(("seen_at", time(batch.seen_at)));
+    rows.push(("claimed_at", time(batch.claimed_at)));
+    rows.push(("created_at", time(batch.created_at)));
+    rows.extend(batch.expires_on.map(|at| ("expires_on", time(at))));
+    rows.push(("last_updated_at", format!("{} by {}", time(batch.last_updated_at), batch.last_updated_by)));
+    for (name, value) in rows {
+        line(&format!("{name:<16} {}", printable(&value)));
+    }
+}
+
+/// `10,000 = 9,412 PENDING + 310 DUPLICATE + …`: the promise that every row is accounted for, to be checked by eye.
+fn sum(batch: &Batch) -> String {
+    let parts: Vec<_> =
+        batch.status_counts.iter().map(|(status, count)| format!("{} {status}", thousands(*count))).collect();
+    format!("{} = {}", thousands(batch.rows_read), parts.join(" + "))
+}
+
+pub(super) async fn uploads(command: &UploadsCommand, store: &Store, json: bool) -> anyhow::Result<u8> {
+    let UploadsCommand::List(args) = command;
+    let status = args.status.as_deref().map(str::to_uppercase);
+    if let Some(word) = &status
+        && UploadStatus::parse(word).is_none()
+    {
+        bail!("--status {word}: an upload is WAITING, CLAIMED, LOADED, FAILED, REJECTED or GONE");
+    }
+    let header = &["ID", "KEY", "BYTES", "SEEN_AT", "STATUS", "TRIES", "BATCH_ID", "ERROR_MESSAGE"];
+    let mut table = Table::new(header, json);
+    for upload in store.uploads(status.as_deref(), args.limit).await? {
+        let cells = vec![
+            upload.upload_id.to_string(),
+            upload.key.clone(),
+            thousands(upload.size_bytes),
+            time(upload.seen_at),
+            upload.status.as_str().to_owned(),
+            upload.attempts.to_string(),
+            upload.batch_id.clone().unwrap_or_else(|| "-".to_owned()),
+            upload.error_message.clone().unwrap_or_default(),
+        ];
+        table.row(cells, &serde_json::to_value(&upload)?);
+    }
+    finish(&table, "No uploads have been seen yet.");
+    Ok(OK)
+}
+
+fn finish(table: &Table, when_empty: &str) {
+    if table.is_empty() {
+        eprintln!("{when_empty}");
+    } else {
+        table.print();
+    }
+}
+
+fn time(at: DateTime<Utc>) -> String {
+    at.format("%Y-%m-%d %H:%M:%S%.3f UTC").to_string()
+}

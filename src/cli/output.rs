@@ -1,0 +1,121 @@
+//! Tables for people, JSON lines for programs; the same rows for both.
+
+use std::io::{IsTerminal as _, Write as _};
+
+use comfy_table::{CellAlignment, ContentArrangement};
+
+use crate::model::Batch;
+
+/// Rows under a header. With JSON asked for, each row is written at once as one object a line.
+pub(super) struct Table {
+    inner: Option<comfy_table::Table>,
+    empty: bool,
+}
+
+impl Table {
+    pub(super) fn new(header: &[&str], json: bool) -> Self {
+        if json {
+            return Table { inner: None, empty: true };
+        }
+        let mut table = comfy_table::Table::new();
+        table.load_style(comfy_table::presets::NOTHING);
+        table.set_header(header);
+        // On a terminal, the widest columns are wrapped to fit; into a pipe, a row is a line.
+        let arrangement =
+            if std::io::stdout().is_terminal() { ContentArrangement::Dynamic } else { ContentArrangement::Disabled };
+        table.set_content_arrangement(arrangement);
+        for (column, name) in table.column_iter_mut().zip(header) {
+            column.set_padding((0, 1));
+            if is_number(name) {
+                column.set_cell_alignment(CellAlignment::Right);
+            }
+        }
+        Table { inner: Some(table), empty: true }
+    }
+
+    pub(super) fn row(&mut self, cells: Vec<String>, json: &serde_json::Value) {
+        self.empty = false;
+        match &mut self.inner {
+            Some(table) => {
+                // A file's name may hold anything: nothing of it may steer the terminal.
+                table.add_row(cells.iter().map(|cell| printable(cell)));
+            }
+            None => line(&json.to_string()),
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.empty
+    }
+
+    /// Writes a table for people; JSON is written already.
+    pub(super) fn print(&self) {
+        if let Some(table) = &self.inner {
+            for text in table.to_string().lines() {
+                line(text.trim_end());
+            }
+        }
+    }
+}
+
+fn is_number(name: &str) -> bool {
+    matches!(
+        name,
+        "ID" | "ROWS" | "PENDING" | "DUPLICATE" | "SKIPPED" | "INVALID" | "BYTES" | "TRIES" | "COUNT" | "LINE"
+    )
+}
+
+/// The text with control characters made visible as `�`, so that it cannot move the cursor or set colours.
+pub(super) fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
+
+/// Writes a line to standard output. A reader that went away (`| head`) is no trouble.
+pub(super) fn line(text: &str) {
+    let _ = writeln!(std::io::stdout().lock(), "{text}");
+}
+
+/// The header of tables of batches.
+pub(super) const BATCH_HEADER: &[&str] =
+    &["BATCH_ID", "FILE", "STATUS", "ROWS", "PENDING", "DUPLICATE", "SKIPPED", "INVALID", "ERROR_MESSAGE"];
+
+/// A batch as a row of such a table.
+pub(super) fn batch_row(batch: &Batch) -> Vec<String> {
+    let mut cells = vec![
+        batch.batch_id.clone(),
+        batch.upload_filename.clone().unwrap_or_default(),
+        batch.status.as_str().to_owned(),
+        thousands(batch.rows_read),
+    ];
+    let failed = batch.error_message.is_some();
+    cells.extend(
+        ["PENDING", "DUPLICATE", "SKIPPED", "INVALID"]
+            .map(|status| if failed { "-".to_owned() } else { thousands(batch.count(status)) }),
+    );
+    cells.push(batch.error_message.clone().unwrap_or_default());
+    cells
+}
+
+/// `1,234,567`
+pub(super) fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_grouped_and_names_cannot_steer_a_terminal() {
+        assert_eq!([0, 12, 999, 1000, 1_234_567].map(thousands), ["0", "12", "999", "1,000", "1,234,567"]);
+        assert_eq!(printable("a\u{1b}[31m\nb"), "a\u{fffd}[31m\u{fffd}b");
+    }
+}

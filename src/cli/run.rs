@@ -1,0 +1,168 @@
+//! `run`: the worker, and what is shown of its work.
+
+use std::io::IsTerminal as _;
+
+use anyhow::Context as _;
+use clap::Args;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio_util::sync::CancellationToken;
+
+use super::output::{BATCH_HEADER, Table, batch_row, thousands};
+use super::{FINDINGS_OR_TROUBLE, OK, SOME_FAILED};
+use crate::bucket::Bucket;
+use crate::config::Config;
+use crate::store::Store;
+use crate::telemetry;
+use crate::worker::{Ending, Mode, News, Report, Worker};
+
+#[derive(Debug, Args)]
+#[command(after_help = "Exit codes:
+  0  stopped as asked; with --once: everything was loaded
+  1  trouble of ours is left (bucket, store, network); see the messages
+  2  wrong usage
+  3  with --once: some file failed or was rejected; see its error_message
+
+Examples:
+  batchdrop run fixtures/uploads
+  batchdrop run --once s3://uploads/calls --store postgres://app@db/calls
+  BATCHDROP_BUCKET_ENDPOINT_URL=http://127.0.0.1:9000 batchdrop run s3://uploads")]
+pub(super) struct RunArgs {
+    /// A folder, or s3://BUCKET/PREFIX [config: bucket.url]
+    bucket: Option<String>,
+    /// Load what is there, wait for nothing, and exit
+    #[arg(long)]
+    once: bool,
+}
+
+pub(super) async fn run(args: &RunArgs, mut config: Config, json: bool) -> anyhow::Result<u8> {
+    if let Some(url) = &args.bucket {
+        config.bucket.url = url.clone();
+    }
+    let router = super::router(&config)?;
+    let bucket = Bucket::open(&config.bucket).await?;
+    let store = super::open_store(&config).await?;
+    store.migrate().await.with_context(|| format!("store {}", config.store.shown_url()))?;
+
+    let doing = if args.once { "draining" } else { "watching" };
+    eprintln!(
+        "batchdrop {}: {doing} {}, batches go to {}",
+        env!("CARGO_PKG_VERSION"),
+        bucket.name(),
+        config.store.shown_url()
+    );
+    if !args.once {
+        eprintln!("Drop CSV files there; Ctrl-C stops.");
+    }
+
+    let stop = CancellationToken::new();
+    tokio::spawn(heed_signals(stop.clone()));
+    let (news, heard) = unbounded_channel();
+    let showing = tokio::spawn(show(heard, store.clone(), json));
+    let mode = if args.once { Mode::Drain } else { Mode::Watch };
+    let worker = Worker::new(bucket, store, router, config.limits, config.worker, news);
+    let stopped = worker.run(mode, stop).await;
+    drop(worker); // and with it the sender of news, which ends the showing
+    showing.await?;
+    Ok(match stopped {
+        _ if stopped.troubled => FINDINGS_OR_TROUBLE,
+        _ if args.once && stopped.faulty > 0 => SOME_FAILED,
+        _ => OK,
+    })
+}
+
+/// The first signal stops cleanly; the second does not wait.
+async fn heed_signals(stop: CancellationToken) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        return;
+    };
+    for asked in 1.. {
+        let code = tokio::select! {
+            _ = terminate.recv() => 128 + 15,
+            _ = interrupt.recv() => 128 + 2,
+        };
+        if asked == 1 {
+            eprintln!("Stopping; a second signal does not wait.");
+            stop.cancel();
+        } else {
+            std::process::exit(code);
+        }
+    }
+}
+
+/// Shows batches as they come: those of the start as one table, each later one as a line of its own.
+async fn show(mut heard: UnboundedReceiver<News>, store: Store, json: bool) {
+    let mut table = Table::new(BATCH_HEADER, json);
+    let progress = progress(json);
+    let mut drained = false;
+    let mut done = 0;
+    while let Some(news) = heard.recv().await {
+        match news {
+            News::Drained => {
+                drained = true;
+                progress.finish_and_clear();
+                if table.is_empty() {
+                    eprintln!("Nothing new: what lies there has been loaded before; see batchdrop batches list.");
+                }
+                table.print();
+                table = Table::new(BATCH_HEADER, json);
+            }
+            News::Upload(report) => {
+                if add(&mut table, &store, &report).await {
+                    done += 1;
+                    progress.set_message(format!("{} files", thousands(done)));
+                    progress.tick();
+                    if drained && !json {
+                        table.print();
+                        table = Table::new(BATCH_HEADER, json);
+                    }
+                }
+            }
+        }
+    }
+    progress.finish_and_clear();
+    if !drained {
+        table.print();
+    }
+}
+
+fn progress(json: bool) -> indicatif::ProgressBar {
+    if json || !std::io::stderr().is_terminal() {
+        return indicatif::ProgressBar::hidden();
+    }
+    let spinner = indicatif::ProgressBar::new_spinner();
+    spinner.enable_steady_tick(std::time::Duration::from_millis(120));
+    spinner.set_message("looking");
+    spinner
+}
+
+/// Adds what became of an upload, if it became something.
+async fn add(table: &mut Table, store: &Store, report: &Report) -> bool {
+    let file = report.object.base_name();
+    let other = |status: &str, code: Option<&str>, message: &str| {
+        let mut cells = vec!["-".to_owned(), file.to_owned(), status.to_owned()];
+        cells.extend(std::iter::repeat_n("-".to_owned(), 5));
+        cells.push(message.to_owned());
+        let json = serde_json::json!({
+            "batch_id": null, "upload_filename": file, "status": status, "error_code": code, "error_message": message,
+        });
+        (cells, json)
+    };
+    let (cells, json) = match &report.ending {
+        Ending::Loaded { batch_id } | Ending::Failed { batch_id, .. } => match store.batch(batch_id).await {
+            Ok(Some(batch)) => (batch_row(&batch), serde_json::to_value(&batch).unwrap_or_default()),
+            Ok(None) => return false,
+            Err(error) => {
+                tracing::warn!(batch_id, error = telemetry::chain(&error), "a batch cannot be shown; it is stored");
+                return false;
+            }
+        },
+        Ending::Rejected { fault } => other("REJECTED", Some(fault.code.as_str()), &fault.message()),
+        Ending::Gone { reason } => other("GONE", None, reason),
+        // Not an end: it comes again, here or with another worker. The log has said it.
+        Ending::PutOff { .. } | Ending::GivenBack | Ending::Lost => return false,
+    };
+    table.row(cells, &json);
+    true
+}
