@@ -48,9 +48,9 @@ impl Table {
         self.empty
     }
 
-    /// Writes a table for people; JSON is written already.
+    /// Writes a table for people, unless it has no rows; JSON is written already.
     pub(super) fn print(&self) {
-        if let Some(table) = &self.inner {
+        if let Some(table) = self.inner.as_ref().filter(|_| !self.empty) {
             for text in table.to_string().lines() {
                 line(text.trim_end());
             }
