@@ -222,11 +222,11 @@ impl Reading {
                 return Ok(()); // the reader went away
             }
         }
-        // The bytes are one version's only if the file is that version still. In this order: a write that comes after the
-        // first look is a new version and a later upload; a rename over the name is seen by the second.
-        let same_file = version(&file.metadata().map_err(|error| self.failed(error))?) == self.object.version;
-        let same_place = version(&fs::metadata(&self.path).map_err(|error| self.failed(error))?) == self.object.version;
-        if sent == self.object.size && same_file && same_place { Ok(()) } else { Err(self.changed()) }
+        // The bytes are one version's only if the file is that version still. One look at its name tells: what was written
+        // into it shows in its size and time, and what was renamed over it has another inode, for ours is held open.
+        let now = fs::metadata(&self.path).map_err(|error| self.failed(error))?;
+        let unchanged = sent == self.object.size && version(&now) == self.object.version;
+        if unchanged { Ok(()) } else { Err(self.changed()) }
     }
 
     fn changed(&self) -> Error {
@@ -310,4 +310,35 @@ fn thread_died(error: task::JoinError) -> Error {
 /// A panic elsewhere leaves these locks' contents whole: each is changed by one call that does not panic midway.
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::StreamExt;
+
+    #[tokio::test]
+    async fn a_reading_thread_that_dies_is_no_end_of_the_file() {
+        let (sender, chunks) = mpsc::channel(CHUNKS_AHEAD);
+        let reader = task::spawn_blocking(move || {
+            sender.blocking_send(Ok(Bytes::from_static(b"half of"))).expect("the test reads");
+            panic!("as the test wants");
+        });
+        let outcome: Vec<_> = body(chunks, reader).map(|chunk| chunk.map_err(|error| error.kind)).collect().await;
+        assert_eq!(outcome, [Ok(Bytes::from_static(b"half of")), Err(ErrorKind::Transient)]);
+    }
+
+    #[test]
+    fn what_is_watched_is_forgotten_when_it_is_not_met_any_more() {
+        let mut stillness = Stillness::new(Duration::from_secs(1));
+        let modified = Utc::now();
+        let object = Object { key: "a.csv".to_owned(), version: "1".to_owned(), size: 1, modified };
+        stillness.new_sweep();
+        assert!(!stillness.is_still(&object, modified.into()));
+        stillness.new_sweep();
+        assert_eq!(stillness.watched.len(), 1, "kept from one sweep to the next");
+        stillness.new_sweep();
+        stillness.new_sweep();
+        assert!(stillness.watched.is_empty());
+    }
 }

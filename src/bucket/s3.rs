@@ -15,7 +15,7 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::config::ProvideCredentials;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
-use aws_sdk_s3::operation::list_objects_v2::{ListObjectsV2Error, ListObjectsV2Output};
+use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Output;
 use aws_sdk_s3::primitives::{ByteStream, DateTime};
 use aws_sdk_s3::types::Object as Listed;
 use futures_util::stream;
@@ -93,7 +93,11 @@ impl S3 {
             .set_max_keys(max)
             .send()
             .await
-            .map_err(|error| failed("cannot list", self.address(), error))
+            .map_err(|error| match failed("cannot list", self.address(), error) {
+                // What is gone when there is nothing to list is not an object.
+                error if error.kind == ErrorKind::Gone => Error { kind: ErrorKind::Permanent, ..error },
+                error => error,
+            })
     }
 
     /// What the listing says of an object; `None` where it can be no upload.
@@ -252,12 +256,5 @@ where
         // No connection, no answer in time, or an answer that makes no sense.
         _ => return Error::transient(what, place).caused_by(error),
     };
-    // There is nothing that could be gone where a bucket is listed.
-    let kind = match answer.kind() {
-        ErrorKind::Gone if std::any::TypeId::of::<E>() == std::any::TypeId::of::<ListObjectsV2Error>() => {
-            ErrorKind::Permanent
-        }
-        kind => kind,
-    };
-    Error::new(kind, what, place).caused_by(answer)
+    Error::new(answer.kind(), what, place).caused_by(answer)
 }

@@ -15,7 +15,8 @@ use tempfile::TempDir;
 
 use super::{Place, keys, list, only_object, read, set, told};
 
-const SETTLE: Duration = Duration::from_millis(300);
+/// Long, for the tests' sake: a busy machine oversleeps.
+const SETTLE: Duration = Duration::from_secs(1);
 
 /// A folder, into which files are put as if they had lain there for a while.
 pub struct FolderPlace(TempDir);

@@ -1,8 +1,8 @@
 //! What a real S3 server cannot be made to do: cut a body at a chosen byte, stall, refuse for ever. A server of a few lines
 //! plays one object, `a.csv`, and answers each read as the test tells it.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Mutex};
 
 use batchdrop::bucket::{Bucket, BucketConfig, Error, ErrorKind};
 use batchdrop::model::Object;
@@ -19,6 +19,7 @@ struct Scripted {
     config: BucketConfig,
     reads: Arc<AtomicUsize>,
     lists: Arc<AtomicUsize>,
+    last_request: Arc<Mutex<String>>,
 }
 
 impl Scripted {
@@ -31,13 +32,15 @@ impl Scripted {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
         let (reads, lists) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
-        let (count_reads, count_lists) = (reads.clone(), lists.clone());
+        let last_request = Arc::new(Mutex::new(String::new()));
+        let (count_reads, count_lists, asked) = (reads.clone(), lists.clone(), last_request.clone());
         tokio::spawn(async move {
             while let Ok((mut connection, _)) = listener.accept().await {
                 let request = request_head(&mut connection).await;
                 let is_list = request.contains("list-type=2");
                 let (counter, answer) = if is_list { (&count_lists, &list) } else { (&count_reads, &read) };
                 counter.fetch_add(1, SeqCst);
+                *asked.lock().unwrap() = request;
                 let _ = connection.write_all(answer.as_bytes()).await; // who asked may be gone
                 if hold_open && !is_list {
                     tokio::spawn(async move {
@@ -53,7 +56,7 @@ impl Scripted {
             force_path_style: true,
             ..Default::default()
         };
-        Scripted { config, reads, lists }
+        Scripted { config, reads, lists, last_request }
     }
 
     async fn open(&self) -> (Bucket, Object) {
@@ -103,10 +106,13 @@ fn refusal(status: &str, code: &str, message: &str) -> String {
 }
 
 #[tokio::test]
-async fn the_script_itself_plays_a_good_server() {
-    let (bucket, object_listed) = Scripted::reading(object("e1", CONTENT)).await.open().await;
-    assert_eq!(object_listed.version, "e1@1743508800");
-    assert_eq!(read(&bucket, &object_listed).await.unwrap(), CONTENT.as_bytes());
+async fn a_read_asks_for_the_listed_version_only() {
+    let server = Scripted::reading(object("e1", CONTENT)).await;
+    let (bucket, listed) = server.open().await;
+    assert_eq!(listed.version, "e1@1743508800");
+    assert_eq!(read(&bucket, &listed).await.unwrap(), CONTENT.as_bytes());
+    let request = server.last_request.lock().unwrap().to_lowercase();
+    assert!(request.contains("\r\nif-match: \"e1\"\r\n"), "{request}");
 }
 
 #[tokio::test]
