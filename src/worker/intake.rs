@@ -102,10 +102,15 @@ impl Worker {
     }
 
     async fn work_on(&self, claim: &Claim, stop: &CancellationToken) -> Result<Ending, Halt> {
-        let route = self.router.route(claim.object.base_name()).map_err(|error| Halt::Trouble(error.to_string()))?;
-        let campaign = route.map_err(Halt::Fault)?;
-        if claim.attempt > self.config.max_attempts {
-            let fault = exhausted(self.config.max_attempts, claim.last_trouble.as_deref());
+        let exhausted = (claim.attempt > self.config.max_attempts)
+            .then(|| exhausted(self.config.max_attempts, claim.last_trouble.as_deref()));
+        let campaign = match (self.router.route(claim.object.base_name()), &exhausted) {
+            (Ok(route), _) => route.map_err(Halt::Fault)?,
+            // A batch needs a campaign; without one, this ends in the ledger alone.
+            (Err(_), Some(fault)) => return Err(Halt::Fault(fault.clone())),
+            (Err(error), None) => return Err(Halt::Trouble(error.to_string())),
+        };
+        if let Some(fault) = exhausted {
             return self.fail(claim, campaign, &Reading::default(), fault).await;
         }
         let mut reading = Reading::default();

@@ -12,6 +12,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::{Ending, News, Report, Worker};
+use crate::model::FileCode;
 use crate::{bucket, store, telemetry};
 
 /// When the worker ends.
@@ -26,7 +27,7 @@ pub enum Mode {
 /// How the worker ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stopped {
-    /// Uploads that became batches without requests, or no batch.
+    /// Uploads that their senders must mend: those that became FAILED batches, or no batch.
     pub faulty: u64,
     /// Whether trouble of ours is left: something could not be listed, claimed or worked on.
     pub troubled: bool,
@@ -204,17 +205,24 @@ impl Run {
         }
     }
 
+    fn count_fault(&self, code: FileCode) {
+        match code {
+            FileCode::InternalError => self.troubled.store(true, Ordering::Relaxed),
+            _ => _ = self.faulty.fetch_add(1, Ordering::Relaxed),
+        }
+    }
+
     /// Says once what became of an upload. The key is a file's name, chosen by its sender; nothing of its content.
     fn tell(&self, report: Report) {
         let file = report.object.key.as_str();
         match &report.ending {
             Ending::Loaded { batch_id } => tracing::info!(file, batch_id, "batch loaded"),
             Ending::Failed { batch_id, fault } => {
-                self.faulty.fetch_add(1, Ordering::Relaxed);
+                self.count_fault(fault.code);
                 tracing::info!(file, batch_id, code = %fault.code, "batch failed");
             }
             Ending::Rejected { fault } => {
-                self.faulty.fetch_add(1, Ordering::Relaxed);
+                self.count_fault(fault.code);
                 tracing::info!(file, code = %fault.code, "upload rejected");
             }
             Ending::Gone { reason } => tracing::info!(file, reason, "upload gone"),

@@ -1,3 +1,5 @@
-//! What tests share: the servers that `tests/run` starts.
+//! What tests share: the servers that `tests/run` starts, and the product in its own words.
 
+pub mod app;
+pub mod postgres;
 pub mod s3;

@@ -1,0 +1,257 @@
+//! The product under test, spoken to in its own words: drop a file, settle, look at the batch.
+//!
+//! It is the real program, started as a person would start it, on a bucket and a store of its own.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use batchdrop::model::{Batch, Request, Upload};
+use batchdrop::store::{Store, StoreConfig};
+
+use super::postgres::fresh_database;
+use super::s3::{TestBucket, endpoint};
+
+/// Where a test's files are dropped.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum In {
+    Folder,
+    S3,
+}
+
+/// Where a test's batches go.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum To {
+    Sqlite,
+    Postgres,
+}
+
+/// One bucket, one store, and the program between them.
+pub struct TestApp {
+    pub store: Store,
+    pub store_url: String,
+    directory: tempfile::TempDir,
+    bucket: Bucket,
+    settings: BTreeMap<String, String>,
+}
+
+enum Bucket {
+    Folder(PathBuf),
+    S3(TestBucket),
+}
+
+impl TestApp {
+    pub async fn new(dropped: In, to: To) -> TestApp {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let bucket = match dropped {
+            In::Folder => {
+                let path = directory.path().join("uploads");
+                std::fs::create_dir(&path).expect("a folder");
+                Bucket::Folder(path)
+            }
+            In::S3 => Bucket::S3(TestBucket::new().await),
+        };
+        let store_url = match to {
+            To::Sqlite => format!("sqlite://{}", directory.path().join("batchdrop.db").display()),
+            To::Postgres => fresh_database().await,
+        };
+        let store = Store::connect(&StoreConfig { url: store_url.clone(), max_connections: 4 }).await.expect("a store");
+        store.migrate().await.expect("a schema");
+        let mut app = TestApp { store, store_url, directory, bucket, settings: BTreeMap::new() };
+        // Tests drop whole files before they look; those that do not say so.
+        app.set("BUCKET_SETTLE_MS", "0");
+        app.set("WORKER_RETRY_MS", "20");
+        app
+    }
+
+    /// Sets a configuration key for the programs started from now on.
+    pub fn set(&mut self, key: &str, value: &str) {
+        self.settings.insert(format!("BATCHDROP_{key}"), value.to_owned());
+    }
+
+    /// Gives the program a configuration file.
+    pub fn configure(&mut self, toml: &str) {
+        let path = self.directory.path().join("batchdrop.toml");
+        std::fs::write(&path, toml).expect("a configuration file");
+        self.set("CONFIG", path.to_str().expect("a path in UTF-8"));
+    }
+
+    pub async fn drop_file(&self, name: &str, content: impl AsRef<[u8]>) {
+        match &self.bucket {
+            // Written aside and moved in, as a careful sender does.
+            Bucket::Folder(path) => {
+                let aside = self.directory.path().join(format!("{}.aside", uuid::Uuid::new_v4()));
+                std::fs::write(&aside, content).expect("a file");
+                std::fs::rename(aside, path.join(name)).expect("a file in the bucket");
+            }
+            Bucket::S3(bucket) => bucket.put(name, content.as_ref()).await,
+        }
+    }
+
+    pub async fn drop_fixture(&self, path: &str) {
+        let name = Path::new(path).file_name().and_then(|name| name.to_str()).expect("a name");
+        self.drop_file(name, fixture(path)).await;
+    }
+
+    /// The program, ready to be started with further arguments.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_batchdrop"));
+        command
+            .args(arguments)
+            .current_dir(self.directory.path())
+            .env("BATCHDROP_STORE_URL", &self.store_url)
+            .env("BATCHDROP_LOG_LEVEL", "debug,sqlx=warn,aws=warn,hyper=warn")
+            .env_remove("BATCHDROP_TEST_POSTGRES_URL")
+            .stdin(Stdio::null());
+        match &self.bucket {
+            Bucket::Folder(path) => command.env("BATCHDROP_BUCKET_URL", path),
+            Bucket::S3(bucket) => command
+                .env("BATCHDROP_BUCKET_URL", format!("s3://{}", bucket.name))
+                .env("BATCHDROP_BUCKET_ENDPOINT_URL", endpoint())
+                .env("BATCHDROP_BUCKET_FORCE_PATH_STYLE", "true"),
+        };
+        command.envs(&self.settings);
+        command
+    }
+
+    /// Runs the program to its end.
+    pub fn output(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().expect("the program starts")
+    }
+
+    /// Lets a worker do all there is to do, and returns its exit code.
+    pub async fn settle(&self) -> i32 {
+        let output = self.output(&["run", "--once"]);
+        let code = output.status.code();
+        code.unwrap_or_else(|| panic!("killed: {}", String::from_utf8_lossy(&output.stderr)))
+    }
+
+    /// Starts the program and leaves it running; it is killed with the returned guard.
+    pub fn start(&self, arguments: &[&str]) -> Running {
+        let log = self.directory.path().join(format!("{}.log", uuid::Uuid::new_v4()));
+        let file = std::fs::File::create(&log).expect("a log");
+        let child = self
+            .command(arguments)
+            .stdout(Stdio::null())
+            .stderr(Stdio::from(file))
+            .spawn()
+            .expect("the program starts");
+        Running { child, log }
+    }
+
+    /// The newest batch made of a file of this name.
+    pub async fn batch_of(&self, file: &str) -> Batch {
+        let batches = self.batches().await;
+        let found = batches.into_iter().find(|batch| batch.upload_filename.as_deref() == Some(file));
+        found.unwrap_or_else(|| panic!("no batch of {file}"))
+    }
+
+    /// All batches, the newest first.
+    pub async fn batches(&self) -> Vec<Batch> {
+        self.store.batches(None, None, 10_000).await.expect("batches")
+    }
+
+    pub async fn uploads(&self) -> Vec<Upload> {
+        self.store.uploads(None, 10_000).await.expect("uploads")
+    }
+
+    pub async fn requests(&self, batch_id: &str) -> Vec<Request> {
+        self.store.requests(batch_id, 0, 10_000_000).await.expect("requests")
+    }
+
+    /// Everything that the promises are about, in an order that does not depend on who loaded what when: the oracle's
+    /// view. Batch ids are left out, since their order depends on it.
+    pub async fn outcome(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        for batch in self.batches().await {
+            let file = batch.upload_filename.as_deref().unwrap_or_default();
+            let (status, counts) = (batch.status.as_str(), &batch.status_counts);
+            lines.push(format!("{file} {status} {counts:?} {:?} {:?}", batch.error_code, batch.sha256));
+            for r in self.requests(&batch.batch_id).await {
+                lines.push(format!(
+                    "{file} {:08} {} {} {} {} {:?} {:?}",
+                    r.row_number,
+                    r.line,
+                    r.reference_id,
+                    r.target,
+                    r.request_variables,
+                    r.error_code,
+                    r.duplicate_of_row
+                ));
+            }
+        }
+        for upload in self.uploads().await {
+            lines.push(format!("upload {} {}", upload.key, upload.status.as_str()));
+        }
+        lines.sort();
+        lines
+    }
+
+    /// Waits until the condition holds; panics after half a minute.
+    pub async fn wait_until<F: Future<Output = bool>>(&self, what: &str, condition: impl Fn() -> F) {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while !condition().await {
+            assert!(Instant::now() < deadline, "waited in vain until {what}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+}
+
+/// A program that runs. Killed when dropped.
+pub struct Running {
+    child: Child,
+    log: PathBuf,
+}
+
+impl Running {
+    pub fn signal(&self, signal: i32) {
+        // SAFETY: kill(2) on a child that was not waited for, and whose id therefore is still its own.
+        let sent = unsafe { libc::kill(self.child.id() as i32, signal) };
+        assert_eq!(sent, 0, "the program was gone before it got signal {signal}");
+    }
+
+    /// Waits for the end; panics after half a minute. `None` for one that was killed.
+    pub fn wait(&mut self) -> Option<i32> {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        loop {
+            if let Some(status) = self.child.try_wait().expect("a child of this process") {
+                return status.code();
+            }
+            assert!(Instant::now() < deadline, "the program does not end:\n{}", self.log());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().expect("a child of this process").is_some()
+    }
+
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The bytes of a file under `fixtures/`.
+pub fn fixture(path: &str) -> Vec<u8> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(path);
+    std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// A good file of so many rows; every 50th repeats the reference_id before it, every 70th has a bad number.
+pub fn contacts(rows: usize, seed: usize) -> String {
+    let mut text = String::from("reference_id,target,first_name,note\n");
+    for row in 1..=rows {
+        let id = if row % 50 == 0 { row - 1 } else { row };
+        let target = if row % 70 == 0 { "12".to_owned() } else { format!("(512) 555-{:04}", 100 + row % 100) };
+        text.push_str(&format!("S{seed}-{id},{target},Ana,\"row {row}, \"\"quoted\"\"\"\n"));
+    }
+    text
+}
