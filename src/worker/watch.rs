@@ -4,7 +4,7 @@
 //! work. They know of each other through the ledger alone, and so does any other worker on the same store.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -47,7 +47,9 @@ struct Run {
     discovered: AtomicBool,
     /// Rung by the discovery for each new upload; heard by idle slots.
     arrivals: Notify,
-    /// Set once, by the slot that first finds nothing left to do.
+    /// Slots that are claiming or working. The one that leaves it at zero may find that nothing is left to do.
+    busy: AtomicUsize,
+    /// Set once, by the slot that first finds nothing left to do; read by the others.
     drained: AtomicBool,
     faulty: AtomicU64,
     troubled: AtomicBool,
@@ -63,6 +65,7 @@ impl Worker {
             stop,
             discovered: AtomicBool::new(false),
             arrivals: Notify::new(),
+            busy: AtomicUsize::new(0),
             drained: AtomicBool::new(false),
             faulty: AtomicU64::new(0),
             troubled: AtomicBool::new(false),
@@ -139,31 +142,30 @@ impl Run {
     async fn slot(self: Arc<Self>) {
         let worker = &self.worker;
         let mut failures = 0;
-        while !self.stop.is_cancelled() {
+        while !self.stop.is_cancelled() && !self.is_done() {
             // Made before the question, so that what arrives between the answer and the wait is not missed.
             let arrival = self.arrivals.notified();
             let discovered = self.discovered.load(Ordering::Acquire);
+            // Before the claim, so that no other slot finds the work done while this one is being given some.
+            self.busy.fetch_add(1, Ordering::AcqRel);
             let claimed =
                 worker.store.claim(worker.bucket.name(), &worker.config.identity, worker.config.lease()).await;
+            if let Ok(Some(claim)) = &claimed {
+                let ending = worker.intake(claim, &self.stop).await;
+                self.tell(Report { object: claim.object.clone(), ending });
+            }
+            let is_last = self.busy.fetch_sub(1, Ordering::AcqRel) == 1;
             match claimed {
-                Ok(Some(claim)) => {
-                    failures = 0;
-                    let ending = worker.intake(&claim, &self.stop).await;
-                    self.tell(Report { object: claim.object, ending });
-                }
+                Ok(Some(_)) => failures = 0,
                 Ok(None) => {
                     failures = 0;
-                    if discovered && self.nothing_waits().await {
-                        if !self.drained.swap(true, Ordering::AcqRel) {
-                            let _ = worker.news.send(News::Drained); // nobody need listen
+                    if discovered && is_last && self.nothing_waits().await {
+                        self.say_drained();
+                    } else {
+                        tokio::select! {
+                            () = arrival => {}
+                            () = self.sleep(IDLE) => {}
                         }
-                        if self.mode == Mode::Drain {
-                            return;
-                        }
-                    }
-                    tokio::select! {
-                        () = arrival => {}
-                        () = self.sleep(IDLE) => {}
                     }
                 }
                 Err(error) => {
@@ -176,9 +178,20 @@ impl Run {
         }
     }
 
+    fn is_done(&self) -> bool {
+        self.mode == Mode::Drain && self.drained.load(Ordering::Acquire)
+    }
+
+    fn say_drained(&self) {
+        if !self.drained.swap(true, Ordering::AcqRel) {
+            let _ = self.worker.news.send(News::Drained); // nobody need listen
+            self.arrivals.notify_waiters();
+        }
+    }
+
     /// Whether no upload waits, not even for a later attempt. What other workers hold is theirs.
     async fn nothing_waits(&self) -> bool {
-        if self.drained.load(Ordering::Acquire) && self.mode == Mode::Watch {
+        if self.drained.load(Ordering::Acquire) {
             return false; // said already; no need to ask
         }
         let backlog = self.worker.store.backlog(self.worker.bucket.name()).await;
