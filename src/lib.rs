@@ -1,4 +1,31 @@
-//! Drop a CSV in a bucket, get a batch.
+//! Drop a CSV in a bucket, get a batch: clean, deduplicated, accounted for.
+//!
+//! # The story
+//! ```text
+//!              bucket ──────────▶ reader ─────▶ rules ──────▶ store
+//!          a file is dropped     it is read   it is judged   it is stored, once
+//!                 │                                             │
+//!                 └──────▶ uploads: the ledger ◀────────────────┘
+//!                          what was seen, claimed, loaded, refused
+//! ```
+//! Data flows one way, in bounded chunks: memory does not grow with the file. One upload becomes one batch, one data row
+//! one request; whatever is written for an upload is written in one transaction, fenced by the worker's claim.
+//!
+//! # The floors
+//! A module imports from floors below its own, never from its own or above; a test keeps it so.
+//!
+//! | floor | modules | |
+//! |---|---|---|
+//! | 3 | [`cli`], [`config`] | wire the parts together; only they see the whole configuration |
+//! | 2 | [`worker`] | one upload's life, and the loop around it |
+//! | 1 | [`reader`], [`rules`] | pure and synchronous: bytes to rows, rows to verdicts |
+//! | 1 | [`bucket`], [`store`] | the edges: folder and S3, PostgreSQL and SQLite |
+//! | 0 | [`model`], [`telemetry`] | the words; what is logged |
+//!
+//! # What can go wrong
+//! Two families, never mixed. A [`model::Fault`] is the sender's: it becomes the batch's `error_message` and is never
+//! retried. An error type of an edge ([`bucket::Error`], [`store::Error`]) is ours: it is retried, and never blamed on
+//! the sender.
 
 pub mod bucket;
 pub mod cli;
