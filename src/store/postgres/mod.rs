@@ -22,6 +22,8 @@ ledger_sql!(Postgres, "queries");
 
 const MAX_LOADS: usize = usize::MAX;
 
+const BEGIN: &str = "begin";
+
 const MIGRATIONS: &[(i64, &str, &str)] =
     &[(1, "ledger, batches, requests", include_str!("migrations/0001_ledger_batches_requests.sql"))];
 
@@ -49,7 +51,7 @@ impl Postgres {
 }
 
 async fn begin(pool: &Pool<Db>) -> Result<Transaction<'static, Db>, Error> {
-    pool.begin().await.map_err(Error::while_doing("begin a transaction"))
+    pool.begin_with(BEGIN).await.map_err(Error::while_doing("begin a transaction"))
 }
 
 async fn begin_load(pool: &Pool<Db>) -> Result<Box<dyn LoadProtocol>, Error> {
