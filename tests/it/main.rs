@@ -1,4 +1,5 @@
 //! Tests of the whole product and of its edges, against real servers: run them with `tests/run`.
 
 mod bucket;
+mod store;
 mod support;
