@@ -214,6 +214,16 @@ macro_rules! ledger_sql {
         ) -> Result<Published, Error> {
             check_conservation(draft, verdicts, written)?;
             let Some(batch_id) = insert_batch(&mut transaction, batch_key, claim, draft, None).await? else {
+                // The batch that is met may be this very upload's, of the worker that took it over.
+                let held: Option<i64> = sqlx::query_scalar(query_file!("held"))
+                    .bind(claim.upload_id)
+                    .bind(&claim.token)
+                    .fetch_optional(&mut *transaction)
+                    .await
+                    .map_err(Error::while_doing("look for a claim"))?;
+                if held.is_none() {
+                    return Err(Error::fenced());
+                }
                 let of_batch_id = sqlx::query_scalar(query_file!("find_repeat"))
                     .bind(draft.campaign_id)
                     .bind(&draft.sha256)
