@@ -59,7 +59,7 @@ async fn begin_load(pool: &Pool<Db>) -> Result<Box<dyn LoadProtocol>, Error> {
     let batch_key = new_key(&mut transaction).await?;
     let (chunks, received) = mpsc::channel(CHUNKS_UNDER_WAY);
     let copying = tokio::spawn(copy_rows(transaction, received));
-    Ok(Box::new(PostgresLoad { batch_key, chunks, copying, buffer: copy::opening() }))
+    Ok(Box::new(PostgresLoad { batch_key, chunks, copying: Some(copying), buffer: copy::opening() }))
 }
 
 enum Step {
@@ -68,19 +68,20 @@ enum Step {
     End,
 }
 
+/// What a copying task ends with: the transaction and its rows; `None` where it was given up.
+type Copied = Result<Option<(Transaction<'static, Db>, u64)>, Error>;
+
 /// A COPY under way. A task of its own sends, so that rows are encoded while PostgreSQL takes those before them.
 struct PostgresLoad {
     batch_key: i32,
     chunks: mpsc::Sender<Step>,
-    copying: JoinHandle<Result<Option<(Transaction<'static, Db>, u64)>, Error>>,
+    /// `None` once `rows` has handed out the error that it ended with: a task's result can be had only once.
+    copying: Option<JoinHandle<Copied>>,
     /// Encoded and not yet sent: at first, the opening of the COPY.
     buffer: Vec<u8>,
 }
 
-async fn copy_rows(
-    mut transaction: Transaction<'static, Db>,
-    mut received: mpsc::Receiver<Step>,
-) -> Result<Option<(Transaction<'static, Db>, u64)>, Error> {
+async fn copy_rows(mut transaction: Transaction<'static, Db>, mut received: mpsc::Receiver<Step>) -> Copied {
     let failed = || Error::while_doing("take rows");
     let mut copy = transaction.copy_in_raw(copy::STATEMENT).await.map_err(failed())?;
     while let Some(step) = received.recv().await {
@@ -98,10 +99,11 @@ async fn copy_rows(
 }
 
 impl PostgresLoad {
-    /// Ends the copying task and gives its result; `Ok(None)` where it was given up.
-    async fn finish(self) -> Result<Option<(Transaction<'static, Db>, u64)>, Error> {
+    /// Ends the copying task and gives its result; `Ok(None)` where it was given up, or had failed before.
+    async fn finish(self) -> Copied {
         drop(self.chunks);
-        self.copying.await.map_err(|panic| Error::permanent(format!("the copying task ended: {panic}")))?
+        let Some(copying) = self.copying else { return Ok(None) };
+        copying.await.map_err(|panic| Error::permanent(format!("the copying task ended: {panic}")))?
     }
 }
 
@@ -114,8 +116,9 @@ impl LoadProtocol for PostgresLoad {
         if self.chunks.send(Step::Bytes(bytes)).await.is_ok() {
             return Ok(());
         }
-        // The task has ended with an error; it is there to be read.
-        match (&mut self.copying).await {
+        // The task has ended with an error; it is there to be read, once.
+        let Some(copying) = self.copying.take() else { return Err(Error::permanent("the load has failed already")) };
+        match copying.await {
             Ok(Err(error)) => Err(error),
             _ => Err(Error::permanent("the copying task ended early")),
         }
@@ -134,7 +137,7 @@ impl LoadProtocol for PostgresLoad {
         let _ = self.chunks.send(Step::Bytes(bytes)).await;
         let _ = self.chunks.send(Step::End).await;
         let (transaction, written) =
-            self.finish().await?.ok_or_else(|| Error::permanent("the copying task was given up"))?;
+            self.finish().await?.ok_or_else(|| Error::permanent("a load that failed cannot be published"))?;
         publish(transaction, batch_key, written, claim, draft, verdicts).await
     }
 
