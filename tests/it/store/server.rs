@@ -34,6 +34,21 @@ async fn a_claim_reads_only_what_is_open() {
 }
 
 #[tokio::test]
+async fn a_late_publication_does_not_hide_its_upload_from_others() {
+    let place = Place::postgres().await;
+    let store = place.store().await;
+    store.record(BUCKET, &[object("a.csv", 0)]).await.unwrap();
+    store.claim(BUCKET, "slow", Duration::ZERO).await.unwrap().unwrap();
+    // As its batch's foreign key does, while the slow worker has not yet come to the fence.
+    let mut slow = place.session().await;
+    slow.run("begin").await.unwrap();
+    slow.run("select from uploads for key share").await.unwrap();
+    let claim = super::claim(&store).await.expect("its lease is over");
+    assert_eq!(claim.attempt, 2);
+    slow.run("rollback").await.unwrap();
+}
+
+#[tokio::test]
 async fn a_reference_id_is_found_by_index() {
     let place = Place::postgres().await;
     let store = place.store().await;
