@@ -5,7 +5,7 @@ mod copy;
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{ConnectOptions as _, Pool, Row as _, Transaction};
+use sqlx::{ConnectOptions as _, Executor as _, Pool, Row as _, Transaction};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
@@ -27,6 +27,12 @@ const BEGIN: &str = "begin";
 const MIGRATIONS: &[(i64, &str, &str)] =
     &[(1, "ledger, batches, requests", include_str!("migrations/0001_ledger_batches_requests.sql"))];
 
+/// A worker that freezes, or whose machine dies, between the rows and the commit holds the day's counter, and with it
+/// everybody's publications. The statements there follow each other at once; while rows come in, this clock stands.
+/// A time that the server's operator has set is kept.
+const GUARD: &str = "select set_config('idle_in_transaction_session_timeout', '60s', false) \
+     where current_setting('idle_in_transaction_session_timeout') = '0'";
+
 /// Encoded chunks under way between encoding and the socket; each is as large as a chunk of rows.
 const CHUNKS_UNDER_WAY: usize = 2;
 
@@ -43,6 +49,7 @@ impl Postgres {
         let pool = PgPoolOptions::new()
             .max_connections(config.max_connections)
             .acquire_timeout(Duration::from_secs(15))
+            .after_connect(|connection, _| Box::pin(async { connection.execute(GUARD).await.map(|_| ()) }))
             .connect_with(options)
             .await
             .map_err(Error::while_doing("reach PostgreSQL"))?;

@@ -142,6 +142,34 @@ async fn a_connection_cut_in_the_middle_of_a_load_is_transient_and_leaves_nothin
 }
 
 #[tokio::test]
+async fn a_worker_that_freezes_while_publishing_does_not_stop_the_others() {
+    let place = Place::postgres().await;
+    let slow_down = "do $$ begin execute format('alter database %I set idle_in_transaction_session_timeout = ''1s''',
+                     current_database()); end $$"; // the store's own time, a minute, is long for a test
+    place.run(slow_down).await.unwrap();
+    let (frozen, other) = (place.store().await, place.store().await);
+    let rows = some_rows();
+    let claim = claim_new(&frozen, "a.csv").await;
+    let load = open_load(&frozen, &rows).await;
+
+    // It stops behind the day's number, in its last steps, and is never heard of again.
+    let mut gate = place.session().await;
+    gate.run("begin").await.unwrap();
+    gate.run("lock table request_tally in exclusive mode").await.unwrap();
+    let draft_of_a = draft("a.csv", &rows);
+    let mut publishing = std::pin::pin!(load.publish(&claim, &draft_of_a, verdicts(&rows)));
+    tokio::time::timeout(Duration::from_millis(500), &mut publishing).await.expect_err("the gate is closed");
+    gate.run("rollback").await.unwrap();
+
+    let loading = tokio::time::timeout(Duration::from_secs(20), load_new(&other, "b.csv"));
+    assert_eq!(loading.await.expect("the day's counter is free again"), "20250812.1");
+    // Awake at last, it learns that it was too late.
+    assert_kind(publishing.await, ErrorKind::Transient, "publish");
+    assert_eq!(frozen.outcome(&claim).await.unwrap(), None);
+    assert_eq!(batch_id(publish(&frozen, &claim, &draft_of_a, &rows).await.unwrap()), "20250812.2");
+}
+
+#[tokio::test]
 async fn a_discarded_load_that_was_cut_is_no_trouble() {
     let place = Place::postgres().await;
     let store = place.store().await;
