@@ -42,7 +42,8 @@ pub fn start(config: &LogConfig) -> Result<(), String> {
     let on_terminal = std::io::stderr().is_terminal();
     let level = config.level.as_deref().unwrap_or(if on_terminal { "warn" } else { "info" });
     // PostgreSQL's notices ("already exists, skipping") come by way of sqlx; whoever wants them names sqlx in the filter.
-    let filter = EnvFilter::try_new(format!("sqlx=warn,{level}")).map_err(|error| format!("log.level = {level:?}: {error}"))?;
+    let filter =
+        EnvFilter::try_new(format!("sqlx=warn,{level}")).map_err(|error| format!("log.level = {level:?}: {error}"))?;
     let colours = on_terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours);
     match config.format {

@@ -59,10 +59,11 @@ pub(super) async fn run(args: &RunArgs, mut config: Config, json: bool) -> anyho
     let (news, heard) = unbounded_channel();
     let showing = tokio::spawn(show(heard, store.clone(), json));
     let mode = if args.once { Mode::Drain } else { Mode::Watch };
-    let worker = Worker::new(bucket, store, router, config.limits, config.worker, news);
+    let worker = Worker::new(bucket, store.clone(), router, config.limits, config.worker, news);
     let stopped = worker.run(mode, stop).await;
     drop(worker); // and with it the sender of news, which ends the showing
     showing.await?;
+    store.close().await;
     Ok(match stopped {
         _ if stopped.troubled => FINDINGS_OR_TROUBLE,
         _ if args.once && stopped.faulty > 0 => SOME_FAILED,

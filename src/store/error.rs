@@ -93,8 +93,9 @@ fn is_transient(code: &str) -> bool {
         return matches!(number & 0xff, 5 | 6 | 7 | 10 | 13 | 14);
     }
     // Connection, resources (disk, memory, connections), operator intervention, serialisation and deadlock,
-    // read-only (a standby, or a disk that filled), lock not available.
-    ["08", "53", "57", "40", "58"].iter().any(|class| code.starts_with(class)) || matches!(code, "25006" | "55P03")
+    // read-only (a standby, or a disk that filled), idle for too long in a transaction, lock not available.
+    ["08", "53", "57", "40", "58"].iter().any(|class| code.starts_with(class))
+        || matches!(code, "25006" | "25P03" | "55P03")
 }
 
 #[cfg(test)]
@@ -103,7 +104,7 @@ mod tests {
 
     #[test]
     fn transient_and_permanent_codes_are_told_apart() {
-        for code in ["08006", "53100", "53300", "57P01", "40001", "40P01", "25006", "5", "517", "13", "10"] {
+        for code in ["08006", "53100", "53300", "57P01", "40001", "40P01", "25006", "25P03", "5", "517", "13", "10"] {
             assert!(is_transient(code), "{code}");
         }
         for code in ["42P01", "42501", "23505", "28P01", "3D000", "22021", "1", "19", "8"] {

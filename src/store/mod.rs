@@ -160,6 +160,11 @@ impl Store {
         self.inner.outcome(claim).await
     }
 
+    /// Waits for statements under way and closes all connections; SQLite then folds its log into its file.
+    pub async fn close(&self) {
+        self.inner.close().await;
+    }
+
     /// One batch.
     pub async fn batch(&self, batch_id: &str) -> Result<Option<Batch>, Error> {
         self.inner.batch(batch_id).await

@@ -62,6 +62,7 @@ pub(super) trait Protocol: Send + Sync {
     async fn fail(&self, claim: &Claim, draft: &BatchDraft, code: FileCode, message: &str) -> Result<String, Error>;
     fn max_loads(&self) -> usize;
     async fn begin_load(&self) -> Result<Box<dyn LoadProtocol>, Error>;
+    async fn close(&self);
     async fn outcome(&self, claim: &Claim) -> Result<Option<String>, Error>;
     async fn batch(&self, batch_id: &str) -> Result<Option<Batch>, Error>;
     async fn batches(&self, status: Option<&str>, campaign: Option<&str>, limit: u32) -> Result<Vec<Batch>, Error>;

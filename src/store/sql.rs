@@ -3,10 +3,10 @@
 //! PostgreSQL and SQLite have the same queries under the same names, with the same parameters and result columns; sqlx
 //! gives each database types of its own. `ledger_sql!` is therefore a macro and no generic function: inside the module
 //! of one database it writes the whole `Protocol`. The module brings what differs: `Db` (its sqlx database),
-//! `MIGRATIONS`, `MAX_LOADS`, `begin` and `begin_load`, and a struct of two pools, `writer` and `reader`.
+//! `MIGRATIONS`, `BEGIN`, `MAX_LOADS`, `begin` and `begin_load`, and a struct of two pools, `writer` and `reader`.
 
-use sqlx::SqlSafeStr as _;
 use sqlx::migrate::{Migrate, Migration, MigrationType, Migrator};
+use sqlx::{Connection as _, SqlSafeStr as _, SqlStr};
 
 use crate::model::{BatchDraft, Verdicts};
 
@@ -214,6 +214,16 @@ macro_rules! ledger_sql {
         ) -> Result<Published, Error> {
             check_conservation(draft, verdicts, written)?;
             let Some(batch_id) = insert_batch(&mut transaction, batch_key, claim, draft, None).await? else {
+                // The batch that is met may be this very upload's, of the worker that took it over.
+                let held: Option<i64> = sqlx::query_scalar(query_file!("held"))
+                    .bind(claim.upload_id)
+                    .bind(&claim.token)
+                    .fetch_optional(&mut *transaction)
+                    .await
+                    .map_err(Error::while_doing("look for a claim"))?;
+                if held.is_none() {
+                    return Err(Error::fenced());
+                }
                 let of_batch_id = sqlx::query_scalar(query_file!("find_repeat"))
                     .bind(draft.campaign_id)
                     .bind(&draft.sha256)
@@ -324,7 +334,7 @@ macro_rules! ledger_sql {
         #[async_trait::async_trait]
         impl Protocol for $Store {
             async fn migrate(&self) -> Result<Vec<String>, Error> {
-                super::sql::migrate(&self.writer, MIGRATIONS).await
+                super::sql::migrate(&self.writer, BEGIN, MIGRATIONS).await
             }
 
             fn max_loads(&self) -> usize {
@@ -375,6 +385,11 @@ macro_rules! ledger_sql {
                 message: &str,
             ) -> Result<String, Error> {
                 fail(&self.writer, claim, draft, code, message).await
+            }
+
+            async fn close(&self) {
+                self.writer.close().await;
+                self.reader.close().await;
             }
 
             async fn outcome(&self, claim: &Claim) -> Result<Option<String>, Error> {
@@ -452,9 +467,12 @@ macro_rules! ledger_sql {
     };
 }
 
-/// Applies what is missing of the migrations, (version, name, statements) each; sqlx takes the lock and keeps the book.
+/// Applies what is missing of the migrations, (version, name, statements) each, all of them or none; sqlx keeps the book.
+///
+/// One at a time: PostgreSQL has sqlx's lock for that, SQLite, for which sqlx has none, the write lock that `begin` takes.
 pub(super) async fn migrate<DB>(
     pool: &sqlx::Pool<DB>,
+    begin: &'static str,
     migrations: &[(i64, &'static str, &'static str)],
 ) -> Result<Vec<String>, Error>
 where
@@ -464,17 +482,34 @@ where
     let all = migrations.iter().map(|&(version, name, sql)| {
         Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
     });
-    let migrator = Migrator::with_migrations(all.collect());
+    let mut migrator = Migrator::with_migrations(all.collect());
+    migrator.set_locking(false); // it is locked already
     let mut connection = pool.acquire().await.map_err(Error::while_doing("reach its database"))?;
-    let before = applied(&mut *connection, &migrator).await?;
-    drop(connection); // SQLite has one for writing
-    migrator.run(pool).await.map_err(Error::migration)?;
+    let before = match apply::<DB>(&mut connection, begin.into_sql_str(), &migrator).await {
+        Ok(before) => before,
+        Err(error) => {
+            // The lock is the connection's and would stay with it in the pool, in everybody's way.
+            let _ = connection.close().await;
+            return Err(error);
+        }
+    };
     let names = migrations.iter().filter(|(version, ..)| !before.contains(version));
     Ok(names.map(|(version, name, _)| format!("{version:04} {name}")).collect())
 }
 
-async fn applied<C: Migrate>(connection: &mut C, migrator: &Migrator) -> Result<Vec<i64>, Error> {
-    connection.ensure_migrations_table(&migrator.table_name).await.map_err(Error::migration)?;
-    let list = connection.list_applied_migrations(&migrator.table_name).await.map_err(Error::migration)?;
+/// Returns the versions that were there before.
+async fn apply<DB>(connection: &mut DB::Connection, begin: SqlStr, migrator: &Migrator) -> Result<Vec<i64>, Error>
+where
+    DB: sqlx::Database,
+    DB::Connection: Migrate,
+{
+    // Before anything is created: two that create the same table at once fail, `if not exists` notwithstanding.
+    connection.lock().await.map_err(Error::migration)?;
+    let mut transaction = connection.begin_with(begin).await.map_err(Error::while_doing("begin a transaction"))?;
+    transaction.ensure_migrations_table(&migrator.table_name).await.map_err(Error::migration)?;
+    let list = transaction.list_applied_migrations(&migrator.table_name).await.map_err(Error::migration)?;
+    migrator.run_direct(None, &mut *transaction, false).await.map_err(Error::migration)?;
+    transaction.commit().await.map_err(Error::while_doing("bring its schema up to date"))?;
+    connection.unlock().await.map_err(Error::migration)?;
     Ok(list.into_iter().map(|migration| migration.version).collect())
 }

@@ -76,7 +76,7 @@ impl Worker {
         };
         let ended = match result {
             Ok(ending) => return ending,
-            Err(Halt::Lost) => return Ending::Lost,
+            Err(Halt::Lost) => return self.lost_or_done(claim).await,
             Err(Halt::Unknown(trouble)) => return self.resolve(claim, trouble).await,
             Err(Halt::Stopped) => self.store.give_back(claim).await.map(|()| Ending::GivenBack),
             Err(Halt::Gone(reason)) => {
@@ -95,7 +95,7 @@ impl Worker {
         };
         match ended {
             Ok(ending) => ending,
-            Err(error) if error.kind == ErrorKind::Fenced => Ending::Lost,
+            Err(error) if error.kind == ErrorKind::Fenced => self.lost_or_done(claim).await,
             // The store does not take even this. The lease runs out, and then the upload is claimed again.
             Err(error) => Ending::PutOff { trouble: telemetry::chain(&error) },
         }
@@ -236,6 +236,15 @@ impl Worker {
                     tracing::warn!(upload_id = claim.upload_id, error = telemetry::chain(&error), "lease not renewed");
                 }
             }
+        }
+    }
+
+    /// A claim that no longer stands was taken over, or has just been settled by this very worker: a renewal, or a
+    /// stop, may meet its own publication.
+    async fn lost_or_done(&self, claim: &Claim) -> Ending {
+        match self.store.outcome(claim).await {
+            Ok(Some(batch_id)) => Ending::Loaded { batch_id },
+            _ => Ending::Lost,
         }
     }
 

@@ -3,4 +3,5 @@
 mod bucket;
 mod faults;
 mod main_job;
+mod store;
 mod support;

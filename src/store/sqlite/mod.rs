@@ -19,6 +19,9 @@ ledger_sql!(Sqlite, "queries");
 
 const MAX_LOADS: usize = 1;
 
+/// IMMEDIATE: the write lock is taken at once. A transaction that began as a reader could fail on its first write.
+const BEGIN: &str = "begin immediate";
+
 const MIGRATIONS: &[(i64, &str, &str)] =
     &[(1, "ledger, batches, requests", include_str!("migrations/0001_ledger_batches_requests.sql"))];
 
@@ -56,9 +59,8 @@ impl Sqlite {
     }
 }
 
-/// IMMEDIATE: the write lock is taken at once. A transaction that began as a reader could fail on its first write.
 async fn begin(pool: &Pool<Db>) -> Result<Transaction<'static, Db>, Error> {
-    pool.begin_with("begin immediate").await.map_err(Error::while_doing("begin a transaction"))
+    pool.begin_with(BEGIN).await.map_err(Error::while_doing("begin a transaction"))
 }
 
 async fn begin_load(pool: &Pool<Db>) -> Result<Box<dyn LoadProtocol>, Error> {

@@ -119,12 +119,11 @@ create table request_rows (
     attempt_count      integer,
     primary key (batch_key, row_number)
 );
--- One row a batch has a key, and only that one is here: a hash of a value that ten million rows repeat would turn
--- loading quadratic. No index holds request_status, so that a sender's update of it touches no index.
-create index request_rows_reference on request_rows using hash (reference_id) where error_code is null;
+-- The primary key is the only index over all rows: an index of reference_id would cost as much as everything else about a
+-- row, and one over request_status would be touched by each update of a sender. Whoever looks for a reference_id names
+-- the batch; whoever looks for one in all batches makes an index of their own (the README tells how, and what it costs).
 -- The rows that were not PENDING at intake: few, and what people look for first.
 create index request_rows_findings on request_rows (batch_key, error_code, row_number) where error_code is not null;
-create index request_rows_findings_reference on request_rows (reference_id) where error_code is not null;
 
 -- Counts by status, as changes that add up: a loader writes its counts, an update of request_status writes minus one
 -- and plus one. Nothing here is ever updated in place, so that senders working on one batch never wait for each other.
@@ -201,20 +200,12 @@ comment on column batch_details.claimed_at is 'When the worker that made this ba
 comment on column batch_details.received_on is 'Day of receipt in the configured time zone.';
 comment on column batch_details.number is 'Counter of the day.';
 
--- Two branches, so that each condition finds its index: a reference_id is looked up by hash among the rows that held
--- their key at intake, and by tree among the few others.
 create view requests as
 select b.batch_id, r.row_number, r.line, r.reference_id, r.target,
        request_variables(b.variable_names, r.cells) as request_variables, r.request_status, r.error_code, r.error_message,
        case when r.duplicate_of_row is not null then coalesce(r.duplicate_of_batch, b.batch_id) end as duplicate_of_batch_id,
        r.duplicate_of_row, b.created_at, r.sent_at, coalesce(r.attempt_count, 0) as attempt_count
-from request_rows r join batches b using (batch_key) where r.error_code is null
-union all
-select b.batch_id, r.row_number, r.line, r.reference_id, r.target,
-       request_variables(b.variable_names, r.cells), r.request_status, r.error_code, r.error_message,
-       case when r.duplicate_of_row is not null then coalesce(r.duplicate_of_batch, b.batch_id) end,
-       r.duplicate_of_row, b.created_at, r.sent_at, coalesce(r.attempt_count, 0)
-from request_rows r join batches b using (batch_key) where r.error_code is not null;
+from request_rows r join batches b using (batch_key);
 
 comment on view requests is 'Requests, one row each: what one data row of a file became. Senders may update request_status, sent_at and attempt_count here.';
 comment on column requests.batch_id is 'The batch.';

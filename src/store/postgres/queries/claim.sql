@@ -6,8 +6,9 @@ with next as (
     where bucket = $1 and available_at <= clock_timestamp()
     order by available_at, upload_id
     limit 1
-    -- A row that another worker is claiming at this instant is passed over, not waited for.
-    for update skip locked
+    -- A row that another worker is claiming at this instant is passed over, not waited for. `no key`: one
+    -- whose late publication, soon to be refused, holds the row by its batch's foreign key hides it from nobody.
+    for no key update skip locked
 )
 update uploads u
 set status = 'CLAIMED', attempts = attempts + 1, claim_token = $2, claimed_by = $3, claimed_at = clock_timestamp(),

@@ -82,7 +82,6 @@ create table request_rows (
     attempt_count      integer,
     primary key (batch_key, row_number)
 ) strict, without rowid;
-create index request_rows_reference on request_rows (reference_id);
 create index request_rows_findings on request_rows (batch_key, error_code, row_number) where error_code is not null;
 
 create table request_tally (
@@ -121,9 +120,16 @@ select b.batch_id, r.row_number, r.line, r.reference_id, r.target,
        r.duplicate_of_row, b.created_at, r.sent_at, coalesce(r.attempt_count, 0) as attempt_count
 from request_rows r join batches b using (batch_key);
 
--- Senders may update these three columns through the view. The status that the statement saw must still stand.
-create trigger requests_update instead of update of request_status, sent_at, attempt_count on requests
+-- Senders may update three columns through the view; an update of any other is refused, and not left out in silence.
+-- The status that the statement saw must still stand.
+create trigger requests_update instead of update on requests
 begin
+    select raise(abort, 'of a request, only request_status, sent_at and attempt_count may be changed')
+    where (new.batch_id, new.row_number, new.line, new.reference_id, new.target, new.request_variables, new.error_code,
+           new.error_message, new.duplicate_of_batch_id, new.duplicate_of_row, new.created_at)
+          is not
+          (old.batch_id, old.row_number, old.line, old.reference_id, old.target, old.request_variables, old.error_code,
+           old.error_message, old.duplicate_of_batch_id, old.duplicate_of_row, old.created_at);
     update request_rows
     set request_status = new.request_status, sent_at = new.sent_at, attempt_count = new.attempt_count
     where batch_key = (select batch_key from batches where batch_id = old.batch_id)

@@ -8,6 +8,6 @@ insert into batches (batch_key, batch_id, received_on, number, campaign_id, camp
                      error_message, rows_read, bytes_read, sha256, encoding, delimiter, claimed_at, variable_names,
                      allow_repeats)
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, strftime('%Y-%m-%dT%H:%M:%fZ', 'now', $11 || ' seconds'), strftime('%Y-%m-%dT%H:%M:%fZ', 'now'),
-        strftime('%Y-%m-%dT%H:%M:%fZ', 'now'), $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)
+        strftime('%Y-%m-%dT%H:%M:%fZ', 'now'), $12, $13, $14, $15, $16, $17, $18, $19, strftime('%Y-%m-%dT%H:%M:%fZ', $20), $21, $22)
 on conflict (campaign_id, sha256) where allow_repeats = 0 and status not in ('FAILED', 'CANCELED') do nothing
 returning batch_key

@@ -1,0 +1,137 @@
+//! The schema: how it comes about, and what people who read it find.
+
+use batchdrop::store::ErrorKind;
+use tokio::task::JoinSet;
+
+use super::{Place, load_new, told};
+
+every_store! {
+    migrating_twice_applies_nothing_the_second_time
+    several_that_migrate_at_once_all_find_the_schema_made
+    a_newer_schema_is_refused_and_left_alone
+    a_refused_migration_holds_up_nobody_else
+    the_views_have_the_documented_columns_in_order
+}
+
+async fn migrating_twice_applies_nothing_the_second_time(place: &Place) {
+    let store = place.connect().await;
+    assert_eq!(store.migrate().await.unwrap(), ["0001 ledger, batches, requests"]);
+    load_new(&store, "a.csv").await;
+    let before = place.dump().await;
+    assert_eq!(store.migrate().await.unwrap(), [""; 0]);
+    assert_eq!(place.connect().await.migrate().await.unwrap(), [""; 0], "nor does another process");
+    assert_eq!(place.dump().await, before);
+}
+
+async fn several_that_migrate_at_once_all_find_the_schema_made(place: &Place) {
+    // The file is there: here it is only the schema that they make at once.
+    let mut stores = vec![];
+    for _ in 0..8 {
+        stores.push(place.connect().await);
+    }
+    let mut migrating = JoinSet::new();
+    for store in stores {
+        migrating.spawn(async move {
+            let applied = store.migrate().await.unwrap_or_else(|error| panic!("{}", told(&error)));
+            assert!(store.uploads(None, 1).await.unwrap().is_empty());
+            applied
+        });
+    }
+    let applied: Vec<String> = migrating.join_all().await.into_iter().flatten().collect();
+    assert_eq!(applied, ["0001 ledger, batches, requests"], "one of them did it, and says so");
+}
+
+/// What the program after this one leaves behind.
+async fn add_a_later_migration(place: &Place) {
+    let later = "insert into _sqlx_migrations (version, description, success, checksum, execution_time)
+                 select 9999, 'of a later program', success, checksum, execution_time from _sqlx_migrations";
+    assert_eq!(place.run(later).await.unwrap(), 1);
+}
+
+async fn a_newer_schema_is_refused_and_left_alone(place: &Place) {
+    place.store().await;
+    add_a_later_migration(place).await;
+    let book = "select cast(version as text) from _sqlx_migrations order by version";
+    let error = place.connect().await.migrate().await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Permanent);
+    assert_eq!(
+        error.to_string(),
+        "the database's schema (version 9999) is newer than this program; upgrade batchdrop, it changes nothing before"
+    );
+    assert_eq!(place.texts(book).await, ["1", "9999"]);
+}
+
+async fn a_refused_migration_holds_up_nobody_else(place: &Place) {
+    place.store().await;
+    add_a_later_migration(place).await;
+    let refused = place.connect().await;
+    refused.migrate().await.unwrap_err();
+    place.run("delete from _sqlx_migrations where version = 9999").await.unwrap();
+    // The refused one is still there, with its connections.
+    let other = place.connect().await;
+    let migrating = tokio::time::timeout(std::time::Duration::from_secs(10), other.migrate());
+    assert_eq!(migrating.await.expect("the lock was given back").unwrap(), [""; 0]);
+    assert_eq!(refused.migrate().await.unwrap(), [""; 0], "nor itself");
+}
+
+/// Contract, section 2, then ours.
+const BATCH_DETAILS: &str = "batch_id campaign_id expires_on paused status upload_filename created_at last_updated_at \
+    deleted_at deleted_reason last_updated_by error_message status_counts \
+    campaign_name upload_id error_code rows_read bytes_read sha256 encoding delimiter filename_date seen_at claimed_at \
+    received_on number";
+
+/// Contract, section 4.
+const REQUESTS: &str = "batch_id row_number line reference_id target request_variables request_status error_code \
+    error_message duplicate_of_batch_id duplicate_of_row created_at sent_at attempt_count";
+
+const UPLOADS: &str = "upload_id bucket key version size_bytes modified_at seen_at status attempts available_at \
+    claim_token claimed_by claimed_at batch_id error_code error_message settled_at";
+
+async fn the_views_have_the_documented_columns_in_order(place: &Place) {
+    place.store().await;
+    for (name, documented) in [("batch_details", BATCH_DETAILS), ("requests", REQUESTS), ("uploads", UPLOADS)] {
+        let columns = if place.is_sqlite() {
+            format!("select name from pragma_table_info('{name}') order by cid")
+        } else {
+            format!(
+                "select column_name::text from information_schema.columns where table_name = '{name}' \
+                 order by ordinal_position"
+            )
+        };
+        assert_eq!(place.texts(&columns).await, documented.split_whitespace().collect::<Vec<_>>(), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn every_column_that_people_read_has_a_comment_in_postgresql() {
+    let place = Place::postgres().await;
+    place.store().await;
+    let with_comment = |has: &str| {
+        format!(
+            "select c.relname || '.' || a.attname from pg_class c join pg_attribute a on a.attrelid = c.oid \
+             where c.relnamespace = 'public'::regnamespace and c.relname in ('batch_details', 'requests', 'uploads') \
+             and a.attnum > 0 and not a.attisdropped and coalesce(col_description(c.oid, a.attnum), '') {has} ''"
+        )
+    };
+    assert_eq!(place.texts(&with_comment("=")).await, [""; 0]);
+    let all = [BATCH_DETAILS, REQUESTS, UPLOADS].map(|columns| columns.split_whitespace().count());
+    assert_eq!(place.texts(&with_comment("<>")).await.len(), all.iter().sum::<usize>());
+}
+
+#[tokio::test]
+async fn times_in_sqlite_are_all_of_one_form_so_that_they_sort() {
+    let place = Place::sqlite();
+    let store = place.store().await;
+    load_new(&store, "a.csv").await;
+    for (table, columns) in [
+        ("uploads", "modified_at seen_at claimed_at settled_at"),
+        ("batches", "created_at last_updated_at claimed_at"),
+        ("batch_details", "created_at last_updated_at seen_at claimed_at"),
+    ] {
+        for column in columns.split_whitespace() {
+            let time = place.texts(&format!("select {column} from {table}")).await.remove(0);
+            let form: String = time.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
+            assert_eq!(form, "0000-00-00T00:00:00.000Z", "{table}.{column} is {time}");
+        }
+    }
+}
