@@ -7,6 +7,7 @@ mod check;
 mod excerpt;
 mod explain;
 mod output;
+mod place;
 mod run;
 
 use std::path::PathBuf;
