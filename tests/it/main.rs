@@ -1,4 +1,8 @@
 //! Tests of the whole product and of its edges, against real servers: run them with `tests/run`.
 
 mod bucket;
+mod check;
+mod cli;
+mod floors;
+mod rows;
 mod support;

@@ -1,3 +1,4 @@
-//! What tests share: the servers that `tests/run` starts.
+//! What tests share: the servers that `tests/run` starts, and the program itself.
 
+pub mod program;
 pub mod s3;
