@@ -29,7 +29,10 @@ impl Targets {
         match channel {
             Channel::Email => Ok(Targets::Email),
             Channel::Voice | Channel::Sms => {
-                Region::from_str(&region.to_ascii_uppercase()).map(Targets::Phone).map_err(|_| {
+                // Any two letters make a region; the numbers of a country are known only of some.
+                let parsed = Region::from_str(&region.to_ascii_uppercase()).ok();
+                let known = parsed.filter(|&region| PHONE_NUMBER_UTIL.get_country_code_for_region(region).is_some());
+                known.map(Targets::Phone).ok_or_else(|| {
                     format!("region = {region:?} is no country code that phone numbers are known for, such as US")
                 })
             }
@@ -179,7 +182,9 @@ mod tests {
         ] {
             assert_eq!(phone_of("US", text), Err(why), "{text}");
         }
-        assert!(Targets::new(Channel::Sms, "XX").is_err());
+        for unknown in ["XX", "AQ", "001", "Texas", ""] {
+            assert!(Targets::new(Channel::Sms, unknown).is_err(), "{unknown}");
+        }
         assert!(Targets::new(Channel::Email, "XX").is_ok(), "an e-mail campaign has no region");
     }
 
