@@ -15,10 +15,7 @@ fn main() -> ExitCode {
     };
     let code = match runtime.block_on(cli.execute()) {
         Ok(code) => code,
-        Err(error) => {
-            eprintln!("error: {}", batchdrop::telemetry::chain(error.as_ref()));
-            cli.code_of_trouble()
-        }
+        Err(error) => cli.end_in_trouble(&error),
     };
     // Threads that read a file nobody wants any more are not waited for.
     runtime.shutdown_background();

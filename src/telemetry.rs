@@ -44,6 +44,9 @@ pub fn start(config: &LogConfig) -> Result<(), String> {
     // PostgreSQL's notices ("already exists, skipping") come by way of sqlx; whoever wants them names sqlx in the filter.
     let filter =
         EnvFilter::try_new(format!("sqlx=warn,{level}")).map_err(|error| format!("log.level = {level:?}: {error}"))?;
+    // The library that reads phone numbers writes each of them into its log.
+    let silent = "rlibphonenumber=off".parse().map_err(|error| format!("log: {error}"))?;
+    let filter = filter.add_directive(silent);
     let colours = on_terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours);
     match config.format {

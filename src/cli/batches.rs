@@ -5,15 +5,25 @@ use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand};
 
 use super::OK;
-use super::output::{BATCH_HEADER, Table, batch_row, line, printable, thousands};
-use crate::model::{Batch, BatchStatus, UploadStatus};
+use super::output::{BATCH_HEADER, Table, batch_row, line, note, printable, sum, thousands};
+use crate::model::Batch;
 use crate::store::Store;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum BatchesCommand {
     /// List batches, the newest first
+    #[command(after_help = "Examples:
+  batchdrop batches list --status FAILED
+  batchdrop batches list --json --limit 1 | jq -r .batch_id")]
     List(BatchListArgs),
     /// Show one batch: its sum, what was found in its rows, its times
+    #[command(after_help = "Exit codes:
+  0  shown
+  1  there is no such batch, or trouble of ours
+  2  wrong usage or configuration
+
+Examples:
+  batchdrop batches show 20250401.2")]
     Show {
         /// Such as 20250401.2
         batch_id: String,
@@ -22,8 +32,8 @@ pub(super) enum BatchesCommand {
 
 #[derive(Debug, Args)]
 pub(super) struct BatchListArgs {
-    /// Only with this status: ACTIVE, PAUSED, FAILED, CANCELED, EXPIRED
-    #[arg(long)]
+    /// Only with this status
+    #[arg(long, ignore_case = true, value_parser = ["ACTIVE", "PAUSED", "FAILED", "CANCELED", "EXPIRED"])]
     status: Option<String>,
     /// Only of the campaign with this name
     #[arg(long)]
@@ -36,13 +46,16 @@ pub(super) struct BatchListArgs {
 #[derive(Debug, Subcommand)]
 pub(super) enum UploadsCommand {
     /// List uploads, the newest first
+    #[command(after_help = "Examples:
+  batchdrop uploads list --status REJECTED
+  batchdrop uploads list --json | jq .key")]
     List(UploadListArgs),
 }
 
 #[derive(Debug, Args)]
 pub(super) struct UploadListArgs {
-    /// Only with this status: WAITING, CLAIMED, LOADED, FAILED, REJECTED, GONE
-    #[arg(long)]
+    /// Only with this status
+    #[arg(long, ignore_case = true, value_parser = ["WAITING", "CLAIMED", "LOADED", "FAILED", "REJECTED", "GONE"])]
     status: Option<String>,
     /// How many at the most
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
@@ -53,11 +66,6 @@ pub(super) async fn batches(command: &BatchesCommand, store: &Store, json: bool)
     match command {
         BatchesCommand::List(args) => {
             let status = args.status.as_deref().map(str::to_uppercase);
-            if let Some(word) = &status
-                && BatchStatus::parse(word).is_none()
-            {
-                bail!("--status {word}: a batch is ACTIVE, PAUSED, FAILED, CANCELED or EXPIRED");
-            }
             let mut table = Table::new(BATCH_HEADER, json);
             for batch in store.batches(status.as_deref(), args.campaign.as_deref(), args.limit).await? {
                 table.row(batch_row(&batch), &serde_json::to_value(&batch)?);
@@ -112,10 +120,10 @@ fn describe(batch: &Batch) {
         rows.push(("error_message", message.clone()));
         rows.push(("error_code", batch.error_code.clone().unwrap_or_default()));
     } else {
-        rows.push(("rows", sum(batch)));
+        rows.push(("rows", format!("{} = {}", thousands(batch.rows_read), sum(&batch.status_counts))));
     }
     if let (Some(encoding), Some(delimiter)) = (&batch.encoding, &batch.delimiter) {
-        rows.push(("dialect", format!("{encoding}, delimiter {delimiter}")));
+        rows.push(("dialect", format!("{encoding}, delimiter \"{delimiter}\"")));
     }
     rows.push(("bytes_read", thousands(batch.bytes_read)));
     rows.extend(batch.sha256.clone().map(|hash| ("sha256", hash)));
@@ -130,21 +138,9 @@ fn describe(batch: &Batch) {
     }
 }
 
-/// `10,000 = 9,412 PENDING + 310 DUPLICATE + …`: the promise that every row is accounted for, to be checked by eye.
-fn sum(batch: &Batch) -> String {
-    let parts: Vec<_> =
-        batch.status_counts.iter().map(|(status, count)| format!("{} {status}", thousands(*count))).collect();
-    format!("{} = {}", thousands(batch.rows_read), parts.join(" + "))
-}
-
 pub(super) async fn uploads(command: &UploadsCommand, store: &Store, json: bool) -> anyhow::Result<u8> {
     let UploadsCommand::List(args) = command;
     let status = args.status.as_deref().map(str::to_uppercase);
-    if let Some(word) = &status
-        && UploadStatus::parse(word).is_none()
-    {
-        bail!("--status {word}: an upload is WAITING, CLAIMED, LOADED, FAILED, REJECTED or GONE");
-    }
     let header = &["ID", "KEY", "BYTES", "SEEN_AT", "STATUS", "TRIES", "BATCH_ID", "ERROR_MESSAGE"];
     let mut table = Table::new(header, json);
     for upload in store.uploads(status.as_deref(), args.limit).await? {
@@ -166,7 +162,7 @@ pub(super) async fn uploads(command: &UploadsCommand, store: &Store, json: bool)
 
 fn finish(table: &Table, when_empty: &str) {
     if table.is_empty() {
-        eprintln!("{when_empty}");
+        note(when_empty);
     } else {
         table.print();
     }

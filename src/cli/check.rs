@@ -2,28 +2,32 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{BufRead as _, BufReader, IsTerminal as _, Read};
+use std::io::{IsTerminal as _, Read};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, anyhow};
+use anyhow::{anyhow, bail};
 use clap::Args;
 
-use super::excerpt::excerpt;
-use super::output::{line, printable, thousands};
-use super::{FINDINGS_OR_TROUBLE, OK};
+use super::excerpt::{Mark, excerpt};
+use super::output::{line, note, printable, sum, thousands};
+use super::place::{self, Spot};
+use super::{FINDINGS_OR_TROUBLE, OK, USAGE};
 use crate::config::Config;
-use crate::model::{Campaign, Dialect, Fault, IntakeStatus, Row, Verdicts};
+use crate::model::{Campaign, Dialect, Fault, FileCode, IntakeStatus, Row, Verdicts};
 use crate::reader::{HeaderRules, Limits, ReadError, Rows};
 use crate::rules::{Judge, Judgement, Router};
+use crate::telemetry;
 
 #[derive(Debug, Args)]
 #[command(after_help = "Exit codes:
   0  clean: every row would be PENDING
   1  findings: a fault of a file, or rows that would not be PENDING
-  2  wrong usage, or a file that cannot be opened
+  2  wrong usage, or a file that cannot be read
 
 What the command cannot know without a store: whether the same content was loaded before.
-Letters and digits of the rows it shows are masked but for the last four of the cell in question.
+Letters and digits of the rows it shows are masked, but for the last four of a target.
+With --json, a file is one object: file, campaign, fault, encoding, delimiter, rows_read, verdicts,
+counts (of each code), findings. Lines, rows and columns (in characters) count from 1.
 
 Examples:
   batchdrop check LATE_PAYMENTS_20250401.csv
@@ -48,6 +52,8 @@ struct Checked {
     columns: usize,
     verdicts: Verdicts,
     fault: Option<Fault>,
+    /// Where the fault stands, if it stands anywhere.
+    spot: Option<Spot>,
     findings: Vec<Finding>,
     /// How many findings of each code there are, shown or not.
     counts: BTreeMap<&'static str, u64>,
@@ -68,25 +74,33 @@ struct Finding {
 pub(super) fn check(args: &CheckArgs, config: &Config, json: bool) -> anyhow::Result<u8> {
     let router = super::router(config)?;
     let mut code = OK;
-    for (at, path) in args.files.iter().enumerate() {
+    let mut shown_before = false;
+    for path in &args.files {
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         let campaign = campaign(&router, args.campaign.as_deref(), name)?;
-        let checked = match &campaign {
-            Ok(campaign) => check_file(path, campaign, config.limits, args.limit)
-                .with_context(|| format!("{}: cannot be read", path.display()))?,
-            Err(fault) => Checked { fault: Some(fault.clone()), ..Checked::default() },
+        let checked = match check_file(path, &campaign, config.limits, args.limit) {
+            Ok(checked) => checked,
+            // The other files are still worth checking.
+            Err(error) => {
+                let file = path.display().to_string();
+                note(&format!("error: {}: cannot be read: {}", printable(&file), telemetry::chain(error.as_ref())));
+                code = USAGE;
+                continue;
+            }
         };
-        if checked.fault.is_some() || !checked.counts.is_empty() {
+        let has_findings = checked.fault.is_some() || !checked.counts.is_empty();
+        if has_findings && code == OK {
             code = FINDINGS_OR_TROUBLE;
         }
-        let campaign = campaign.map(|campaign| campaign.name.as_str()).unwrap_or("-");
+        let campaign = campaign.ok().map(|campaign| campaign.name.as_str());
         if json {
             line(&as_json(path, campaign, &checked).to_string());
         } else {
-            if at > 0 {
+            if shown_before {
                 line("");
             }
             show(path, campaign, &checked);
+            shown_before = true;
         }
     }
     Ok(code)
@@ -97,23 +111,45 @@ fn campaign<'r>(router: &'r Router, wanted: Option<&str>, name: &str) -> anyhow:
         None => Ok(router.route(name)?),
         Some(wanted) => {
             let known = || router.campaigns().map(|campaign| campaign.name.as_str()).collect::<Vec<_>>().join(", ");
-            let campaign =
-                router.campaign(wanted).ok_or_else(|| anyhow!("--campaign {wanted}: known are {}", known()))?;
+            let campaign = router
+                .campaign(wanted)
+                .ok_or_else(|| anyhow!("there is no campaign {wanted}; known are {}", known()))?;
             Ok(Ok(campaign))
         }
     }
 }
 
-fn check_file(path: &Path, campaign: &Campaign, limits: Limits, limit: usize) -> anyhow::Result<Checked> {
+fn check_file(
+    path: &Path,
+    campaign: &Result<&Campaign, Fault>,
+    limits: Limits,
+    limit: usize,
+) -> anyhow::Result<Checked> {
     let file = File::open(path)?;
-    let progress = progress(file.metadata()?.len());
+    let data = file.metadata()?;
+    if data.is_dir() {
+        bail!("it is a folder");
+    }
     let mut checked = Checked::default();
-    match judge_all(progress.wrap_read(file), campaign, limits, limit, &mut checked) {
+    let campaign = match campaign {
+        Ok(campaign) => campaign,
+        Err(fault) => {
+            checked.fault = Some(fault.clone());
+            return Ok(checked);
+        }
+    };
+    let progress = progress(data.len());
+    let result = judge_all(progress.wrap_read(file), campaign, limits, limit, &mut checked);
+    progress.finish_and_clear();
+    match result {
         Ok(()) => {}
-        Err(ReadError::Fault(fault)) => checked.fault = Some(fault),
+        Err(ReadError::Fault(fault)) => {
+            let delimiter = checked.dialect.as_ref().map(|dialect| dialect.delimiter);
+            checked.spot = place::find(path, &fault, delimiter);
+            checked.fault = Some(fault);
+        }
         Err(ReadError::Source(error)) => return Err(error.into()),
     }
-    progress.finish_and_clear();
     Ok(checked)
 }
 
@@ -127,6 +163,7 @@ fn judge_all(
     let mut rows = Rows::open(source, &HeaderRules::of(campaign.channel), limits)?;
     checked.dialect = Some(rows.dialect.clone());
     checked.columns = rows.header.names.len();
+    let target = rows.header.target;
     let mut judge =
         Judge::new(campaign, rows.header.clone()).map_err(|why| ReadError::Source(std::io::Error::other(why)))?;
     while let Some(row) = rows.next_row()? {
@@ -135,7 +172,7 @@ fn judge_all(
             let count = checked.counts.entry(code.as_str()).or_default();
             *count += 1;
             if limit == 0 || *count <= limit as u64 {
-                checked.findings.push(finding(code.as_str(), &row, &judgement));
+                checked.findings.push(finding(code.as_str(), &row, &judgement, target));
             }
         }
         checked.verdicts = judge.verdicts();
@@ -143,14 +180,22 @@ fn judge_all(
     judge.conclude().map(|_| ()).map_err(ReadError::Fault)
 }
 
-fn finding(code: &'static str, row: &Row<'_>, judgement: &Judgement<'_>) -> Finding {
+fn finding(code: &'static str, row: &Row<'_>, judgement: &Judgement<'_>, target: usize) -> Finding {
+    let cell = judgement.column.and_then(|column| row.cells.get(column));
+    let start = cell.map_or(0, |cell| cell.raw_start as usize);
+    let line_start = row.raw[..start].rfind(['\n', '\r']).map_or(0, |at| at + 1);
+    let text = row.raw[line_start..].split(['\n', '\r']).next().unwrap_or_default();
     let (number, column) = judgement.column.and_then(|column| row.position(column)).unwrap_or((row.line, 1));
-    let text = row.raw.split(['\n', '\r']).nth((number - row.line) as usize).unwrap_or(row.raw);
-    let length = match judgement.column.and_then(|column| row.cells.get(column)) {
-        Some(span) if !span.is_unescaped => row.raw[span.raw_start as usize..span.end as usize].chars().count(),
+    let length = match cell {
+        // A quoted cell is marked with both its quotes.
+        Some(cell) if !cell.is_unescaped => {
+            let value = row.raw[start..cell.end as usize].chars().count();
+            value + usize::from(cell.start > cell.raw_start)
+        }
         Some(_) => 1,
         None => text.chars().count(),
     };
+    let mark = Mark { column: column as usize - 1, length, is_target: judgement.column == Some(target) };
     Finding {
         code,
         status: judgement.status,
@@ -158,7 +203,7 @@ fn finding(code: &'static str, row: &Row<'_>, judgement: &Judgement<'_>) -> Find
         row: row.number,
         line: number,
         column,
-        excerpt: excerpt(text, column as usize - 1, length),
+        excerpt: excerpt(text, mark),
     }
 }
 
@@ -172,25 +217,23 @@ fn progress(bytes: u64) -> indicatif::ProgressBar {
     style.map(|style| bar.clone().with_style(style)).unwrap_or(bar)
 }
 
-fn show(path: &Path, campaign: &str, checked: &Checked) {
+fn show(path: &Path, campaign: Option<&str>, checked: &Checked) {
     let name = printable(&path.display().to_string());
-    let verdicts = &checked.verdicts;
-    line(&format!("{name}  (campaign {campaign})"));
+    match campaign {
+        Some(campaign) => line(&format!("{name}  (campaign {campaign})")),
+        None => line(&format!("{name}  (no campaign)")),
+    }
     if let Some(dialect) = &checked.dialect {
         line(&format!(
-            "  {}, delimiter {}, {} columns, {} rows: {} PENDING, {} DUPLICATE, {} SKIPPED, {} INVALID",
+            "  {}, delimiter \"{}\", {}: {}",
             dialect.encoding,
             dialect.delimiter_text(),
-            checked.columns,
-            thousands(verdicts.total()),
-            thousands(verdicts.pending),
-            thousands(verdicts.duplicate),
-            thousands(verdicts.skipped),
-            thousands(verdicts.invalid)
+            count(checked.columns as u64, "column"),
+            rows(checked)
         ));
     }
     if let Some(fault) = &checked.fault {
-        show_fault(path, &name, fault);
+        show_fault(&name, fault, checked.spot.as_ref());
     } else if checked.counts.is_empty() {
         line("  Clean: every row would be PENDING.");
     }
@@ -210,20 +253,51 @@ fn show(path: &Path, campaign: &str, checked: &Checked) {
     }
 }
 
-fn show_fault(path: &Path, name: &str, fault: &Fault) {
-    line("");
-    let Some(place) = fault.place else {
-        line(&format!("{name}: FAILED {}: {}", fault.code, fault.message()));
-        line(&format!("  {}", fault.code.mend()));
-        return;
-    };
-    let found = line_of(path, place.line);
-    let column = found.as_deref().and_then(|text| cell_start(text, place.column?)).unwrap_or(0);
-    line(&format!("{name}:{}:{}: FAILED {}: {}", place.line, column + 1, fault.code, fault.message()));
-    if let Some(text) = found {
-        show_excerpt(place.line, &excerpt(&text, column, 1));
+/// `300 rows = 286 PENDING + 8 DUPLICATE + 6 INVALID`, or how far a file was read that was not read to its end.
+fn rows(checked: &Checked) -> String {
+    let total = checked.verdicts.total();
+    if checked.fault.as_ref().is_some_and(|fault| !is_of_rows(fault.code)) {
+        return format!("{} before the fault", count(total, "row"));
     }
-    line(&format!("  {}", fault.code.mend()));
+    if total == 0 {
+        return "no rows".to_owned();
+    }
+    format!("{} = {}", count(total, "row"), sum(&checked.verdicts.by_status()))
+}
+
+fn count(number: u64, noun: &str) -> String {
+    format!("{} {noun}{}", thousands(number), if number == 1 { "" } else { "s" })
+}
+
+/// Found when all rows had been read, and told in counts.
+fn is_of_rows(code: FileCode) -> bool {
+    matches!(code, FileCode::NoDataRows | FileCode::NoValidRows | FileCode::TooManyInvalid)
+}
+
+fn show_fault(name: &str, fault: &Fault, spot: Option<&Spot>) {
+    line("");
+    let place = match (fault.place, spot) {
+        (Some(place), Some(spot)) => format!("{name}:{}:{}", place.line, spot.column + 1),
+        (Some(place), None) => format!("{name}:{}", place.line),
+        (None, _) => name.to_owned(),
+    };
+    line(&format!("{place}: FAILED {}: {}", fault.code, without_place(fault)));
+    if let (Some(place), Some(spot)) = (fault.place, spot) {
+        let mark = Mark { column: spot.column, length: spot.length, is_target: false };
+        show_excerpt(place.line, &excerpt(&spot.text, mark));
+    }
+    // The others say in their own words what to do.
+    if is_of_rows(fault.code) || fault.code == FileCode::UnknownCampaign {
+        line(&format!("  {}", fault.code.mend()));
+    }
+}
+
+/// What a fault says, less the place that it begins with: that stands before it already.
+fn without_place(fault: &Fault) -> &str {
+    let Some(place) = fault.place else { return &fault.detail };
+    let detail = fault.detail.strip_prefix(&format!("line {}", place.line)).unwrap_or(&fault.detail);
+    let detail = place.column.and_then(|column| detail.strip_prefix(&format!(", column {column}"))).unwrap_or(detail);
+    detail.strip_prefix(": ").unwrap_or(detail)
 }
 
 fn show_excerpt(number: u64, (text, pointer): &(String, String)) {
@@ -231,46 +305,7 @@ fn show_excerpt(number: u64, (text, pointer): &(String, String)) {
     line(&format!("        | {pointer}"));
 }
 
-/// A line of the file as text, for showing only. `None` where lines of text are not to be had.
-fn line_of(path: &Path, number: u64) -> Option<String> {
-    let mut reader = BufReader::new(File::open(path).ok()?);
-    let mut bytes = Vec::new();
-    for _ in 0..number {
-        bytes.clear();
-        if reader.by_ref().take(1 << 20).read_until(b'\n', &mut bytes).ok()? == 0 {
-            return None;
-        }
-    }
-    if bytes.contains(&0) {
-        return None;
-    }
-    Some(String::from_utf8_lossy(&bytes).trim_start_matches('\u{feff}').trim_end_matches(['\n', '\r']).to_owned())
-}
-
-/// Where the n-th cell (from 1) of a line begins, in characters. Good enough for a caret: the delimiter is the one that
-/// occurs most, and quotes are followed within the line.
-fn cell_start(text: &str, column: usize) -> Option<usize> {
-    let delimiter = [',', ';', '\t', '|'].into_iter().max_by_key(|&d| text.matches(d).count())?;
-    let (mut quoted, mut cell) = (false, 1);
-    if column == 1 {
-        return Some(0);
-    }
-    for (at, c) in text.chars().enumerate() {
-        match c {
-            '"' => quoted = !quoted,
-            c if c == delimiter && !quoted => {
-                cell += 1;
-                if cell == column {
-                    return Some(at + 1);
-                }
-            }
-            _ => {}
-        }
-    }
-    None
-}
-
-fn as_json(path: &Path, campaign: &str, checked: &Checked) -> serde_json::Value {
+fn as_json(path: &Path, campaign: Option<&str>, checked: &Checked) -> serde_json::Value {
     let findings: Vec<_> = checked
         .findings
         .iter()
@@ -284,7 +319,8 @@ fn as_json(path: &Path, campaign: &str, checked: &Checked) -> serde_json::Value 
     let fault = checked.fault.as_ref().map(|fault| {
         serde_json::json!({
             "code": fault.code.as_str(), "message": fault.message(),
-            "line": fault.place.map(|place| place.line), "column": fault.place.and_then(|place| place.column),
+            "line": fault.place.map(|place| place.line),
+            "column": checked.spot.as_ref().map(|spot| spot.column + 1),
         })
     });
     serde_json::json!({

@@ -8,11 +8,15 @@ use super::output::{Table, line};
 use crate::model::{FileCode, RowCode};
 
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:
+#[command(after_help = "Exit codes:
+  0  explained
+  2  wrong usage, or no such code
+
+Examples:
   batchdrop explain                  list all codes
   batchdrop explain INVALID_PHONE")]
 pub(super) struct ExplainArgs {
-    /// A code, as in an error_message's batch or a request's error_code; all of them when left out
+    /// An error_code of a batch or a request; all of them are listed when it is left out
     code: Option<String>,
 }
 

@@ -7,14 +7,15 @@ mod check;
 mod excerpt;
 mod explain;
 mod output;
+mod place;
 mod run;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use clap::{Args, Parser, Subcommand};
 
-use crate::config::Config;
+use crate::config::{Config, ConfigError};
 use crate::rules::Router;
 use crate::store::Store;
 use crate::telemetry;
@@ -70,23 +71,49 @@ enum Command {
     /// Read files as the worker would, and write nothing
     Check(check::CheckArgs),
     /// Look at batches
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Examples:
+  batchdrop batches list
+  batchdrop batches show 20250401.2"
+    )]
     Batches(batches::BatchesCommand),
     /// Look at the ledger of uploads
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Example:
+  batchdrop uploads list"
+    )]
     Uploads(batches::UploadsCommand),
     /// Tell what a code means and how to mend it
     Explain(explain::ExplainArgs),
     /// Bring the store's schema up to this program's
+    #[command(after_help = "Exit codes:
+  0  the schema is up to date
+  1  trouble of ours; nothing was changed
+  2  wrong usage or configuration
+
+Example:
+  batchdrop migrate --store postgres://app@db/calls")]
     Migrate,
     /// Look at the configuration
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Example:
+  batchdrop config check --config batchdrop.toml"
+    )]
     Config(ConfigCommand),
 }
 
 #[derive(Debug, Subcommand)]
 enum ConfigCommand {
     /// Check the configuration, and tell which campaign takes which files
+    #[command(after_help = "Exit codes:
+  0  the configuration is valid
+  2  it is not; the message says where
+
+Example:
+  batchdrop config check --config batchdrop.toml")]
     Check,
 }
 
@@ -105,17 +132,24 @@ impl Cli {
         match &self.command {
             Command::Run(args) => run::run(args, config, shared.json).await,
             Command::Check(args) => check::check(args, &config, shared.json),
-            Command::Batches(command) => batches::batches(command, &open_store(&config).await?, shared.json).await,
-            Command::Uploads(command) => batches::uploads(command, &open_store(&config).await?, shared.json).await,
+            Command::Batches(command) => batches::batches(command, &existing_store(&config).await?, shared.json).await,
+            Command::Uploads(command) => batches::uploads(command, &existing_store(&config).await?, shared.json).await,
             Command::Explain(_) => Ok(OK), // done above, without a configuration
             Command::Migrate => migrate(&config).await,
             Command::Config(ConfigCommand::Check) => config_check(&config, shared.json),
         }
     }
 
-    /// The exit code of a command that ended in trouble.
-    pub fn code_of_trouble(&self) -> u8 {
+    /// Tells what went wrong, and returns the exit code.
+    pub fn end_in_trouble(&self, trouble: &anyhow::Error) -> u8 {
+        // The text of a configuration error shows the place, over several lines.
+        let text = match trouble.downcast_ref::<ConfigError>() {
+            Some(error) => error.to_string(),
+            None => telemetry::chain(trouble.as_ref()),
+        };
+        output::note(&format!("error: {}", text.trim_end()));
         match self.command {
+            _ if trouble.is::<ConfigError>() => USAGE,
             Command::Check(_) | Command::Config(_) | Command::Explain(_) => USAGE,
             _ => FINDINGS_OR_TROUBLE,
         }
@@ -136,10 +170,23 @@ async fn open_store(config: &Config) -> anyhow::Result<Store> {
     Store::connect(&config.store).await.with_context(|| format!("store {}", config.store.shown_url()))
 }
 
-fn router(config: &Config) -> anyhow::Result<Router> {
-    let router = Router::new(config.campaigns()?)?;
+/// The store for a command that only looks: SQLite would make an empty file where there is none.
+async fn existing_store(config: &Config) -> anyhow::Result<Store> {
+    let file = config.store.url.strip_prefix("sqlite://").and_then(|rest| rest.split('?').next());
+    if file.is_some_and(|file| file != ":memory:" && !Path::new(file).exists()) {
+        bail!(
+            "store {}: there is no such file yet; batchdrop run makes it, and --store names another",
+            config.store.shown_url()
+        );
+    }
+    open_store(config).await
+}
+
+fn router(config: &Config) -> Result<Router, ConfigError> {
+    let router = Router::new(config.campaigns()?).map_err(|error| ConfigError(error.to_string()))?;
     for campaign in router.campaigns() {
-        crate::rules::check_campaign(campaign).map_err(|why| anyhow::anyhow!("campaigns.{}.{why}", campaign.name))?;
+        crate::rules::check_campaign(campaign)
+            .map_err(|why| ConfigError(format!("campaigns.{}.{why}", campaign.name)))?;
     }
     Ok(router)
 }
@@ -148,8 +195,8 @@ async fn migrate(config: &Config) -> anyhow::Result<u8> {
     let store = open_store(config).await?;
     let applied = store.migrate().await.with_context(|| format!("store {}", config.store.shown_url()))?;
     match applied.len() {
-        0 => println!("{}: up to date", config.store.shown_url()),
-        _ => println!("{}: applied {}", config.store.shown_url(), applied.join(", ")),
+        0 => output::line(&format!("{}: up to date", config.store.shown_url())),
+        _ => output::line(&format!("{}: applied {}", config.store.shown_url(), applied.join(", "))),
     }
     Ok(OK)
 }
@@ -178,6 +225,7 @@ fn config_check(config: &Config, json: bool) -> anyhow::Result<u8> {
         );
     }
     table.print();
-    eprintln!("The configuration is valid. Bucket {}, store {}.", config.bucket.url, config.store.shown_url());
+    let (bucket, store) = (&config.bucket.url, config.store.shown_url());
+    output::note(&format!("The configuration is valid. Bucket {}, store {}.", output::printable(bucket), store));
     Ok(OK)
 }

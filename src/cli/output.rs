@@ -1,5 +1,6 @@
 //! Tables for people, JSON lines for programs; the same rows for both.
 
+use std::collections::BTreeMap;
 use std::io::{IsTerminal as _, Write as _};
 
 use comfy_table::{CellAlignment, ContentArrangement};
@@ -65,14 +66,35 @@ fn is_number(name: &str) -> bool {
     )
 }
 
-/// The text with control characters made visible as `�`, so that it cannot move the cursor or set colours.
+/// The text with control characters made visible as `�`, so that it cannot move the cursor, set colours, or turn the
+/// direction of reading.
 pub(super) fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+    let steers = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+    };
+    text.chars().map(|c| if steers(c) { '\u{fffd}' } else { c }).collect()
 }
 
 /// Writes a line to standard output. A reader that went away (`| head`) is no trouble.
 pub(super) fn line(text: &str) {
     let _ = writeln!(std::io::stdout().lock(), "{text}");
+}
+
+/// The same to standard error, for what is no data.
+pub(super) fn note(text: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
+}
+
+/// `9,412 PENDING + 310 DUPLICATE`: the parts of a number of rows, to be checked by eye.
+pub(super) fn sum(counts: &BTreeMap<String, u64>) -> String {
+    let intake = ["PENDING", "DUPLICATE", "SKIPPED", "INVALID"];
+    let of_intake = intake.iter().filter_map(|status| counts.get_key_value(*status));
+    // Later statuses are other people's.
+    let others = counts.iter().filter(|(status, _)| !intake.contains(&status.as_str()));
+    let parts: Vec<_> =
+        of_intake.chain(others).map(|(status, count)| format!("{} {status}", thousands(*count))).collect();
+    parts.join(" + ")
 }
 
 /// The header of tables of batches.
@@ -117,5 +139,6 @@ mod tests {
     fn numbers_are_grouped_and_names_cannot_steer_a_terminal() {
         assert_eq!([0, 12, 999, 1000, 1_234_567].map(thousands), ["0", "12", "999", "1,000", "1,234,567"]);
         assert_eq!(printable("a\u{1b}[31m\nb"), "a\u{fffd}[31m\u{fffd}b");
+        assert_eq!(printable("vsc.\u{202e}x"), "vsc.\u{fffd}x");
     }
 }

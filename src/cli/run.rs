@@ -7,7 +7,7 @@ use clap::Args;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio_util::sync::CancellationToken;
 
-use super::output::{BATCH_HEADER, Table, batch_row, thousands};
+use super::output::{BATCH_HEADER, Table, batch_row, note, printable, thousands};
 use super::{FINDINGS_OR_TROUBLE, OK, SOME_FAILED};
 use crate::bucket::Bucket;
 use crate::config::Config;
@@ -19,7 +19,7 @@ use crate::worker::{Ending, Mode, News, Report, Worker};
 #[command(after_help = "Exit codes:
   0  stopped as asked; with --once: everything was loaded
   1  trouble of ours is left (bucket, store, network); see the messages
-  2  wrong usage
+  2  wrong usage or configuration
   3  with --once: some file failed or was rejected; see its error_message
 
 Examples:
@@ -44,14 +44,14 @@ pub(super) async fn run(args: &RunArgs, mut config: Config, json: bool) -> anyho
     store.migrate().await.with_context(|| format!("store {}", config.store.shown_url()))?;
 
     let doing = if args.once { "draining" } else { "watching" };
-    eprintln!(
+    note(&format!(
         "batchdrop {}: {doing} {}, batches go to {}",
         env!("CARGO_PKG_VERSION"),
-        bucket.name(),
+        printable(bucket.name()),
         config.store.shown_url()
-    );
+    ));
     if !args.once {
-        eprintln!("Drop CSV files there; Ctrl-C stops.");
+        note("Drop CSV files there; Ctrl-C stops.");
     }
 
     let stop = CancellationToken::new();
@@ -84,7 +84,7 @@ async fn heed_signals(stop: CancellationToken) {
             _ = interrupt.recv() => 128 + 2,
         };
         if asked == 1 {
-            eprintln!("Stopping; a second signal does not wait.");
+            note("Stopping; a second signal does not wait.");
             stop.cancel();
         } else {
             std::process::exit(code);
@@ -104,7 +104,7 @@ async fn show(mut heard: UnboundedReceiver<News>, store: Store, json: bool) {
                 drained = true;
                 progress.finish_and_clear();
                 if table.is_empty() {
-                    eprintln!("Nothing new: what lies there has been loaded before; see batchdrop batches list.");
+                    note("Nothing new: what lies there has been loaded before; see batchdrop batches list.");
                 }
                 table.print();
                 table = Table::new(BATCH_HEADER, json);

@@ -226,7 +226,7 @@ fn cells_keep_what_they_hold() {
 fn uploads_of_a_first_run_are_read_as_their_readme_says() {
     let upload = |name: &str| read(&fixture(&format!("uploads/{name}.csv"))[..], Limits::default());
     assert_eq!(upload("LATE_PAYMENTS_20250401").rows.len(), 300);
-    assert_eq!(fixture("uploads/LATE_PAYMENTS_20250401.csv"), fixture("uploads/LATE_PAYMENTS_20250401 (1).csv"));
+    assert_eq!(fixture("uploads/LATE_PAYMENTS_20250401.csv"), fixture("uploads/LATE_PAYMENTS_20250401_RESENT.csv"));
     let reminders = upload("APPOINTMENT_REMINDERS_20250402");
     assert_eq!(table(&reminders).len(), 40);
     let (dialect, header) = reminders.opened.unwrap();

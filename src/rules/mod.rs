@@ -8,6 +8,8 @@
 mod duplicates;
 mod routing;
 mod target;
+#[cfg(test)]
+mod tests;
 mod verdict;
 
 pub use routing::{Router, RoutingError, filename_date};

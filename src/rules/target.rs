@@ -29,7 +29,10 @@ impl Targets {
         match channel {
             Channel::Email => Ok(Targets::Email),
             Channel::Voice | Channel::Sms => {
-                Region::from_str(&region.to_ascii_uppercase()).map(Targets::Phone).map_err(|_| {
+                // Any two letters make a region; the numbers of a country are known only of some.
+                let parsed = Region::from_str(&region.to_ascii_uppercase()).ok();
+                let known = parsed.filter(|&region| PHONE_NUMBER_UTIL.get_country_code_for_region(region).is_some());
+                known.map(Targets::Phone).ok_or_else(|| {
                     format!("region = {region:?} is no country code that phone numbers are known for, such as US")
                 })
             }
@@ -53,19 +56,28 @@ fn phone(text: &str, region: Region, out: &mut String) -> Result<(), Refusal> {
             "target: shortened by a spreadsheet (like 1.5E+10); format the column as text and export again",
         );
     }
-    if text.contains([',', ';', '/', '&', '|', '\n', '\r']) || text.rfind('+').is_some_and(|at| at > 1) {
+    // Only with digits on both sides does a separator part two numbers: `n/a` is none.
+    let separator = [',', ';', '/', '&', '|', '\n', '\r'];
+    let has_separator = text.contains(separator);
+    if has_separator && text.split(separator).filter(|part| part.contains(char::is_numeric)).count() > 1
+        || text.rfind('+').is_some_and(|at| at > 1)
+    {
         return Err(MANY);
     }
     if text.chars().any(char::is_alphabetic) {
         return refused("target: has letters; write the number in digits");
     }
+    if has_separator {
+        return refused("target: not a phone number");
+    }
     let international;
     let number = match text.strip_prefix("00") {
-        Some(rest) => {
+        // No country code begins with 0.
+        Some(rest) if !rest.trim_start_matches(|c: char| !c.is_numeric()).starts_with('0') => {
             international = format!("+{rest}");
             international.as_str()
         }
-        None => text,
+        _ => text,
     };
     let number = match PHONE_NUMBER_UTIL.parse(number, Some(region)) {
         Ok(number) => number,
@@ -161,14 +173,18 @@ mod tests {
             ("5125550142 / 5125550143", "more than one number; write one in a cell"),
             ("5125550142;5125550143", "more than one number; write one in a cell"),
             ("+15125550142 +15125550143", "more than one number; write one in a cell"),
-            ("000-000-0000", "not a phone number"),
+            ("n/a", "has letters; write the number in digits"),
+            ("5125550142;", "not a phone number"),
+            ("000-000-0000", "no number in use; check the area code and the digits after it"),
             ("111-111-1111", "no number in use; check the area code and the digits after it"),
             ("---", "not a phone number"),
             ("😀", "not a phone number"),
         ] {
             assert_eq!(phone_of("US", text), Err(why), "{text}");
         }
-        assert!(Targets::new(Channel::Sms, "XX").is_err());
+        for unknown in ["XX", "AQ", "001", "Texas", ""] {
+            assert!(Targets::new(Channel::Sms, unknown).is_err(), "{unknown}");
+        }
         assert!(Targets::new(Channel::Email, "XX").is_ok(), "an e-mail campaign has no region");
     }
 

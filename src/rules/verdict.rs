@@ -214,7 +214,9 @@ impl Judge {
     pub fn conclude(&self) -> Result<Verdicts, Fault> {
         let (invalid, total) = (self.verdicts.invalid, self.verdicts.total());
         if invalid == total {
-            let detail = format!("none of the {total} rows can be used: {}", self.reasons());
+            let none =
+                if total == 1 { "the only row cannot".to_owned() } else { format!("none of the {total} rows can") };
+            let detail = format!("{none} be used: {}", self.reasons());
             return Err(Fault::new(FileCode::NoValidRows, detail));
         }
         let percent = invalid as f64 * 100.0 / total as f64;
