@@ -6,6 +6,7 @@
 //! later valid one. When all rows are judged, `verdict` also says whether the file as a whole must fail.
 
 mod duplicates;
+mod nanp;
 mod routing;
 mod target;
 #[cfg(test)]

@@ -11,6 +11,7 @@ use rlibphonenumber::{
     NumberLengthType, PHONE_NUMBER_UTIL, ParseError, PhoneNumber, PhoneNumberFormat, Region, ValidationError,
 };
 
+use super::nanp::Plain;
 use crate::model::{Channel, RowCode};
 
 /// Why a target cannot be used: the code and a text that does not quote it.
@@ -48,7 +49,24 @@ impl Targets {
     }
 }
 
-fn phone(text: &str, region: Region, out: &mut String) -> Result<(), Refusal> {
+/// By the short way where it is open, else by the library.
+#[inline]
+pub(super) fn phone(text: &str, region: Region, out: &mut String) -> Result<(), Refusal> {
+    let plain = if region == Region::US { Plain::read(text) } else { None };
+    match plain {
+        Some(plain) if plain.is_known() => {
+            plain.write(out);
+            Ok(())
+        }
+        _ => {
+            by_library(text, region, out)?;
+            plain.iter().for_each(Plain::remember);
+            Ok(())
+        }
+    }
+}
+
+pub(super) fn by_library(text: &str, region: Region, out: &mut String) -> Result<(), Refusal> {
     const MANY: Refusal = (RowCode::InvalidPhone, "target: more than one number; write one in a cell");
     let refused = |why| Err((RowCode::InvalidPhone, why));
     if is_spreadsheet_damage(text) {

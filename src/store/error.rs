@@ -45,10 +45,13 @@ impl Error {
 
     /// Puts what was tried before a cause; for `map_err`.
     pub(super) fn while_doing(what: &'static str) -> impl FnOnce(sqlx::Error) -> Error {
-        move |source| Error {
-            kind: kind_of(&source),
-            what: format!("the store could not {what}"),
-            source: Some(source),
+        move |source| {
+            if is_table_missing(&source) {
+                return Error::permanent(
+                    "the store has no tables of batchdrop yet; run batchdrop migrate, or batchdrop run",
+                );
+            }
+            Error { kind: kind_of(&source), what: format!("the store could not {what}"), source: Some(source) }
         }
     }
 
@@ -68,6 +71,12 @@ impl Error {
             other => Error::permanent(format!("the schema could not be brought up to date: {other}")),
         }
     }
+}
+
+fn is_table_missing(error: &sqlx::Error) -> bool {
+    let sqlx::Error::Database(database) = error else { return false };
+    // PostgreSQL has a code for it, SQLite a text.
+    database.code().as_deref() == Some("42P01") || database.message().starts_with("no such table")
 }
 
 fn kind_of(error: &sqlx::Error) -> ErrorKind {

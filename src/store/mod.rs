@@ -42,17 +42,17 @@ impl Default for StoreConfig {
 impl StoreConfig {
     /// The address for people: a password replaced by `***`.
     pub fn shown_url(&self) -> String {
-        let Some((scheme, rest)) = self.url.split_once("://") else { return self.url.clone() };
-        // Up to the last @ before the path: a password may hold an @ of its own.
-        let authority = rest.split(['/', '?']).next().unwrap_or(rest);
-        match authority.rsplit_once('@') {
-            Some((user, _)) => {
-                let name = user.split(':').next().unwrap_or(user);
-                let place = rest[user.len() + 1..].split('?').next().unwrap_or_default();
-                format!("{scheme}://{name}:***@{place}")
+        // What is no address may be a password typed in the wrong place.
+        let Some((scheme, rest)) = self.url.split_once("://") else { return "***".to_owned() };
+        let without_query = |place: &str| place.split('?').next().unwrap_or_default().to_owned();
+        match rest.rsplit_once('@') {
+            // All before the last @ may be secret but the name: a password may hold any character.
+            Some((user, place)) => {
+                let name = user.split([':', '/', '?']).next().unwrap_or_default();
+                format!("{scheme}://{name}:***@{}", without_query(place))
             }
             // A password may stand in the query part too.
-            None => self.url.split('?').next().unwrap_or(&self.url).to_owned(),
+            None => format!("{scheme}://{}", without_query(rest)),
         }
     }
 }
@@ -238,6 +238,8 @@ mod tests {
         assert_eq!(shown("postgres://app:s3cret@db:5432/calls?sslmode=require"), "postgres://app:***@db:5432/calls");
         assert_eq!(shown("postgres://app:a@b@db/calls"), "postgres://app:***@db/calls");
         assert_eq!(shown("postgres://db/calls?password=x"), "postgres://db/calls");
+        assert_eq!(shown("postgres://app:a/b?c@db/calls"), "postgres://app:***@db/calls");
+        assert_eq!(shown("postgres:/app:s3cret@db/calls"), "***");
         assert_eq!(shown("sqlite://batchdrop.db"), "sqlite://batchdrop.db");
     }
 }

@@ -1,0 +1,119 @@
+//! A short way for plain North American numbers, which are most of what campaigns in region US send.
+//!
+//! libphonenumber takes about 2 µs a number; here it is a tenth. The short way knows nothing by itself: it remembers for
+//! which first six digits (area code and exchange) the library has called a number valid, and answers for further
+//! numbers of that exchange. That is right because the library's patterns for country code 1 all end in four free digits;
+//! the test at the end holds every exchange of the installed version to it.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+const AREAS: usize = 800; // 200 to 999
+const EXCHANGES: usize = 1000;
+
+/// Exchanges in which the library has called a number valid. Written by any judge, read by all; each entry only ever
+/// turns true, and means the same whoever wrote it, so no order between them matters.
+static VALID: [AtomicBool; AREAS * EXCHANGES] = [const { AtomicBool::new(false) }; AREAS * EXCHANGES];
+
+/// The ten digits of a plain North American number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Plain([u8; 10]);
+
+impl Plain {
+    /// Reads ten digits, or eleven that begin with 1 (and may have a plus before it), among spaces, dots, hyphens and
+    /// brackets. `None` for anything else: the library must see it.
+    #[inline]
+    pub(super) fn read(text: &str) -> Option<Plain> {
+        let bytes = text.as_bytes();
+        let rest = match bytes {
+            [b'+', b'1', rest @ ..] | [b'1', rest @ ..] => rest,
+            _ => bytes,
+        };
+        let (mut digits, mut count) = ([0; 10], 0);
+        for &byte in rest {
+            match byte {
+                b'0'..=b'9' if count < 10 => {
+                    digits[count] = byte;
+                    count += 1;
+                }
+                b' ' | b'-' | b'.' | b'(' | b')' => {}
+                _ => return None,
+            }
+        }
+        // Neither an area code nor an exchange begins with 0 or 1; what does is the library's to explain.
+        (count == 10 && digits[0] >= b'2' && digits[3] >= b'2').then_some(Plain(digits))
+    }
+
+    fn exchange(&self) -> &'static AtomicBool {
+        let number = |digits: &[u8]| digits.iter().fold(0, |sum, digit| sum * 10 + usize::from(digit - b'0'));
+        &VALID[(number(&self.0[..3]) - 200) * EXCHANGES + number(&self.0[3..6])]
+    }
+
+    /// Whether the library has called a number of this exchange valid.
+    #[inline]
+    pub(super) fn is_known(&self) -> bool {
+        self.exchange().load(Ordering::Relaxed)
+    }
+
+    /// Remembers that the library has called this number valid.
+    pub(super) fn remember(&self) {
+        self.exchange().store(true, Ordering::Relaxed);
+    }
+
+    /// Writes the number in E.164.
+    #[inline]
+    pub(super) fn write(&self, out: &mut String) {
+        out.push_str("+1");
+        out.extend(self.0.iter().map(|&digit| char::from(digit)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use crate::rules::target::{by_library, phone};
+    use rlibphonenumber::Region;
+
+    fn library(text: &str) -> Option<String> {
+        let mut out = String::new();
+        by_library(text, Region::US, &mut out).ok().map(|()| out)
+    }
+
+    /// The ground on which the short way stands: whether a number is valid does not depend on its last four digits.
+    #[test]
+    fn an_exchange_is_valid_or_not_as_a_whole() {
+        let seed = uuid::Uuid::new_v4().as_u128() as u64;
+        println!("seed {seed}");
+        let mut state = seed | 1;
+        for area in 200..1000 {
+            // A third of the exchanges in each run; all of them within a few.
+            for exchange in (200 + (seed % 3) as usize..1000).step_by(3) {
+                state ^= state << 13;
+                state ^= state >> 7;
+                state ^= state << 17;
+                let lines = [state % 10_000, 9_999 - state % 10_000];
+                let [a, b] = lines.map(|line| library(&format!("+1{area}{exchange}{line:04}")).is_some());
+                assert_eq!(a, b, "+1{area}{exchange}: {lines:?} differ, seed {seed}");
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+        /// Whatever was remembered before, the short way and the library agree on every text.
+        #[test]
+        fn it_agrees_with_the_library(
+            text in "[+]?[ (.-]{0,2}1?[ (.-]{0,2}[0-9]{3}[ ().-]{0,2}[0-9]{3}[ ().-]{0,2}[0-9]{4}[ ().-]{0,2}|[+0-9 ().-]{1,16}",
+        ) {
+            let (mut once, mut twice) = (String::new(), String::new());
+            let text = text.trim();
+            prop_assume!(!text.is_empty());
+            let first = phone(text, Region::US, &mut once);
+            let second = phone(text, Region::US, &mut twice);
+            let expected = library(text);
+            prop_assert_eq!(first.is_ok().then_some(once), expected.clone());
+            prop_assert_eq!(second.is_ok().then_some(twice), expected);
+        }
+    }
+}
