@@ -14,6 +14,7 @@ mod error;
 mod postgres;
 mod protocol;
 mod sqlite;
+mod writing;
 
 use std::fmt;
 use std::sync::Arc;

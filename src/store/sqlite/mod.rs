@@ -1,17 +1,20 @@
 //! SQLite: one file, no server. There is one writer at a time, so one upload is loaded at a time.
 
-use std::fmt::Write as _;
+mod insert;
+
 use std::time::Duration;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{AssertSqlSafe, ConnectOptions as _, Pool, Row as _, SqlSafeStr as _, SqlStr, Transaction};
+use sqlx::{ConnectOptions as _, Pool, Row as _, Transaction};
 
 use super::protocol::{Backlog, Finding, LoadProtocol, Protocol, Published};
 use super::sql::{batch_id, check_conservation, unsigned};
+use super::writing::{Pieces, Writing, Written};
 use super::{Error, StoreConfig};
 use crate::model::{
     Batch, BatchDraft, BatchStatus, Claim, FileCode, Object, Request, RowChunk, Upload, UploadStatus, Verdicts,
 };
+use insert::Insert;
 
 type Db = sqlx::Sqlite;
 
@@ -24,10 +27,6 @@ const BEGIN: &str = "begin immediate";
 
 const MIGRATIONS: &[(i64, &str, &str)] =
     &[(1, "ledger, batches, requests", include_str!("migrations/0001_ledger_batches_requests.sql"))];
-
-/// Rows in one INSERT: enough that the statement's own cost vanishes, few enough for its 10 parameters a row to stay
-/// under SQLite's limit of 32,766.
-const ROWS_A_STATEMENT: usize = 500;
 
 pub(super) struct Sqlite {
     /// One connection: whoever writes waits for it here, in order, and not in SQLite's busy loop.
@@ -66,59 +65,37 @@ async fn begin(pool: &Pool<Db>) -> Result<Transaction<'static, Db>, Error> {
 async fn begin_load(pool: &Pool<Db>) -> Result<Box<dyn LoadProtocol>, Error> {
     let mut transaction = begin(pool).await?;
     let batch_key = new_key(&mut transaction).await?;
-    Ok(Box::new(SqliteLoad { transaction, batch_key, written: 0, full: insert_sql(ROWS_A_STATEMENT) }))
-}
-
-/// An INSERT of so many rows. Its text is made of numbers only.
-fn insert_sql(rows: usize) -> SqlStr {
-    let mut sql = String::from(
-        "insert into request_rows (batch_key, row_number, line, request_status, reference_id, target, cells, error_code, \
-         error_message, duplicate_of_row) values ",
-    );
-    for row in 0..rows {
-        let separator = if row == 0 { "" } else { "," };
-        // Writing into a String cannot fail.
-        let _ = write!(sql, "{separator}(?,?,?,?,?,?,?,?,?,?)");
-    }
-    AssertSqlSafe(sql).into_sql_str()
+    let writing = Writing::start(|pieces| insert_rows(transaction, pieces));
+    Ok(Box::new(SqliteLoad { batch_key, writing }))
 }
 
 struct SqliteLoad {
-    transaction: Transaction<'static, Db>,
     batch_key: i32,
-    written: u64,
-    full: SqlStr,
+    writing: Writing<Vec<Insert>, Db>,
+}
+
+async fn insert_rows(mut transaction: Transaction<'static, Db>, mut pieces: Pieces<Vec<Insert>>) -> Written<Db> {
+    let mut written = 0;
+    while let Some(inserts) = pieces.next().await {
+        for Insert { statement, values } in inserts {
+            let done = sqlx::query_with(statement, values).execute(&mut *transaction).await;
+            written += done.map_err(Error::while_doing("take rows"))?.rows_affected();
+        }
+    }
+    if pieces.were_all_given() {
+        return Ok(Some((transaction, written)));
+    }
+    // SQLite may have rolled back by itself, as after a full disk; then there is nothing left to do.
+    let _ = transaction.rollback().await;
+    Ok(None)
 }
 
 #[async_trait::async_trait]
 impl LoadProtocol for SqliteLoad {
     async fn rows(&mut self, chunk: &RowChunk) -> Result<(), Error> {
-        let mut rows = chunk.iter();
-        let mut left = chunk.len();
-        while left > 0 {
-            let count = left.min(ROWS_A_STATEMENT);
-            // Only the full statement recurs; the rest of a chunk has any length and would fill the statement cache.
-            let is_full = count == ROWS_A_STATEMENT;
-            let sql = if is_full { self.full.clone() } else { insert_sql(count) };
-            let mut insert = sqlx::query(sql).persistent(is_full);
-            for (row, cells) in rows.by_ref().take(count) {
-                insert = insert
-                    .bind(self.batch_key)
-                    .bind(row.row_number)
-                    .bind(row.line)
-                    .bind(row.status.as_str())
-                    .bind(row.reference_id.to_owned())
-                    .bind(row.target.to_owned())
-                    .bind(json_array(cells))
-                    .bind(row.code.map(|code| code.as_str()))
-                    .bind(row.code.map(|_| row.message.to_owned()))
-                    .bind(row.duplicate_of);
-            }
-            let done = insert.execute(&mut *self.transaction).await.map_err(Error::while_doing("take rows"))?;
-            self.written += done.rows_affected();
-            left -= count;
-        }
-        Ok(())
+        let inserts = insert::encode(self.batch_key, chunk)
+            .map_err(|error| Error::permanent(format!("rows could not be encoded: {error}")))?;
+        self.writing.send(inserts).await
     }
 
     async fn publish(
@@ -127,53 +104,11 @@ impl LoadProtocol for SqliteLoad {
         draft: &BatchDraft,
         verdicts: Verdicts,
     ) -> Result<Published, Error> {
-        let Self { transaction, batch_key, written, .. } = *self;
-        publish(transaction, batch_key, written, claim, draft, verdicts).await
+        let (transaction, written) = self.writing.end().await?;
+        publish(transaction, self.batch_key, written, claim, draft, verdicts).await
     }
 
     async fn discard(self: Box<Self>) -> Result<(), Error> {
-        // SQLite may have rolled back by itself, as after a full disk; then there is nothing left to do.
-        let _ = self.transaction.rollback().await;
-        Ok(())
-    }
-}
-
-/// The cells as a JSON array of strings.
-fn json_array<'a>(cells: impl Iterator<Item = &'a str>) -> String {
-    let mut json = String::with_capacity(128);
-    json.push('[');
-    for (at, cell) in cells.enumerate() {
-        if at > 0 {
-            json.push(',');
-        }
-        push_json_string(&mut json, cell);
-    }
-    json.push(']');
-    json
-}
-
-fn push_json_string(json: &mut String, text: &str) {
-    let plain = |byte: &u8| *byte >= b' ' && *byte != b'"' && *byte != b'\\';
-    json.push('"');
-    if text.as_bytes().iter().all(plain) {
-        json.push_str(text);
-        json.push('"');
-    } else {
-        // Rare; serde_json knows the rules, and puts the quotes itself.
-        json.pop();
-        json.push_str(&serde_json::Value::from(text).to_string());
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::json_array;
-
-    #[test]
-    fn cells_come_back_from_json() {
-        let cells = ["", "plain", "say \"hi\"", "back\\slash", "two\nlines\t\u{1}", "Zoë 😀"];
-        let back: Vec<String> = serde_json::from_str(&json_array(cells.into_iter())).expect("valid JSON");
-        assert_eq!(back, cells);
-        assert_eq!(json_array([].into_iter()), "[]");
+        self.writing.give_up().await
     }
 }
