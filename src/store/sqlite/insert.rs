@@ -4,7 +4,7 @@
 //! be contacted are nearly all rows, and have a form of their own with half the parameters; the order of rows within a
 //! chunk does not matter, since the table is kept in the order of its key.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use sqlx::error::BoxDynError;
 use sqlx::sqlite::SqliteArguments;
@@ -42,7 +42,7 @@ fn statement(is_pending: bool, rows: usize) -> SqlStr {
 
 /// The statements that write a chunk.
 pub(super) fn encode(batch_key: i32, chunk: &RowChunk) -> Result<Vec<Insert>, BoxDynError> {
-    let mut inserts = Vec::new();
+    let (mut inserts, mut json) = (Vec::new(), String::new());
     for (statements, is_pending) in STATEMENTS.iter().zip([true, false]) {
         let wanted = || chunk.iter().filter(|(row, _)| (row.status == IntakeStatus::Pending) == is_pending);
         let (mut rows, mut left) = (wanted(), wanted().count());
@@ -51,7 +51,7 @@ pub(super) fn encode(batch_key: i32, chunk: &RowChunk) -> Result<Vec<Insert>, Bo
                 let mut values = SqliteArguments::default();
                 values.reserve(size * 10, 0);
                 for (row, cells) in rows.by_ref().take(*size) {
-                    add(&mut values, batch_key, &row, cells, is_pending)?;
+                    add(&mut values, batch_key, &row, cells, &mut json, is_pending)?;
                 }
                 inserts.push(Insert { statement: statement.clone(), values });
                 left -= size;
@@ -66,35 +66,37 @@ fn add(
     batch_key: i32,
     row: &NewRequest<'_>,
     cells: Cells<'_>,
+    json: &mut String,
     is_pending: bool,
 ) -> Result<(), BoxDynError> {
     values.add(batch_key)?;
     values.add(row.row_number)?;
     values.add(row.line)?;
-    values.add(row.reference_id.to_owned())?;
-    values.add(row.target.to_owned())?;
-    values.add(json_array(cells))?;
+    // Arc<str> is what a value is kept in: one allocation, where a String would take two.
+    values.add(Arc::<str>::from(row.reference_id))?;
+    values.add(Arc::<str>::from(row.target))?;
+    json.clear();
+    push_json_array(json, cells);
+    values.add(Arc::<str>::from(json.as_str()))?;
     if !is_pending {
         values.add(row.status.as_str())?;
         values.add(row.code.map(|code| code.as_str()))?;
-        values.add(row.message.to_owned())?;
+        values.add(Arc::<str>::from(row.message))?;
         values.add(row.duplicate_of)?;
     }
     Ok(())
 }
 
 /// The cells as a JSON array of strings.
-fn json_array<'a>(cells: impl Iterator<Item = &'a str>) -> String {
-    let mut json = String::with_capacity(128);
+fn push_json_array<'a>(json: &mut String, cells: impl Iterator<Item = &'a str>) {
     json.push('[');
     for (at, cell) in cells.enumerate() {
         if at > 0 {
             json.push(',');
         }
-        push_json_string(&mut json, cell);
+        push_json_string(json, cell);
     }
     json.push(']');
-    json
 }
 
 fn push_json_string(json: &mut String, text: &str) {
@@ -112,13 +114,17 @@ fn push_json_string(json: &mut String, text: &str) {
 
 #[cfg(test)]
 mod tests {
-    use super::json_array;
+    use super::push_json_array;
 
     #[test]
     fn cells_come_back_from_json() {
         let cells = ["", "plain", "say \"hi\"", "back\\slash", "two\nlines\t\u{1}", "Zoë 😀"];
-        let back: Vec<String> = serde_json::from_str(&json_array(cells.into_iter())).expect("valid JSON");
+        let mut json = String::new();
+        push_json_array(&mut json, cells.into_iter());
+        let back: Vec<String> = serde_json::from_str(&json).expect("valid JSON");
         assert_eq!(back, cells);
-        assert_eq!(json_array([].into_iter()), "[]");
+        json.clear();
+        push_json_array(&mut json, [].into_iter());
+        assert_eq!(json, "[]");
     }
 }
