@@ -1,8 +1,7 @@
 //! Rows as INSERT statements of many rows each: one row a statement would be ten times slower.
 //!
-//! Statements come in a few fixed sizes, so that each is prepared once for a connection and then found in its cache. Rows to
-//! be contacted are nearly all rows, and have a form of their own with half the parameters; the order of rows within a
-//! chunk does not matter, since the table is kept in the order of its key.
+//! Rows to be contacted are nearly all rows, and have a statement of their own with half the parameters; the order in which
+//! rows are written does not matter, since the table is kept in the order of its key.
 
 use std::sync::{Arc, LazyLock};
 
@@ -10,21 +9,78 @@ use sqlx::error::BoxDynError;
 use sqlx::sqlite::SqliteArguments;
 use sqlx::{Arguments as _, AssertSqlSafe, SqlSafeStr as _, SqlStr};
 
-use crate::model::request::Cells;
 use crate::model::{IntakeStatus, NewRequest, RowChunk};
 
-/// Rows a statement, the largest first. 500 rows of 10 parameters stay well under SQLite's limit of 32,766.
-const SIZES: [usize; 4] = [500, 50, 7, 1];
+/// Rows a statement. Each statement is a journey to SQLite's thread and back; 10 parameters for each of so many rows stay
+/// under SQLite's limit of 32,766.
+const ROWS: usize = 1000;
+
+/// The full statements, which recur: prepared once for a connection, and then found in its cache.
+static FULL: LazyLock<[SqlStr; 2]> = LazyLock::new(|| [statement(true, ROWS), statement(false, ROWS)]);
 
 /// One statement and its values.
 pub(super) struct Insert {
     pub(super) statement: SqlStr,
     pub(super) values: SqliteArguments,
+    /// Whether the statement is worth keeping prepared.
+    pub(super) recurs: bool,
 }
 
-/// The statements for PENDING rows, and for all others, one a size.
-static STATEMENTS: LazyLock<[[SqlStr; SIZES.len()]; 2]> =
-    LazyLock::new(|| [true, false].map(|is_pending| SIZES.map(|rows| statement(is_pending, rows))));
+/// Gathers the rows of one batch into statements.
+pub(super) struct Encoder {
+    batch_key: i32,
+    pending: Gathered,
+    others: Gathered,
+    /// Reused for each row.
+    json: String,
+}
+
+/// The values of rows that do not fill a statement yet.
+#[derive(Default)]
+struct Gathered {
+    values: SqliteArguments,
+    rows: usize,
+}
+
+impl Encoder {
+    pub(super) fn new(batch_key: i32) -> Self {
+        Encoder { batch_key, pending: Gathered::default(), others: Gathered::default(), json: String::new() }
+    }
+
+    /// Adds the rows of a chunk; gives the statements that are full.
+    pub(super) fn encode(&mut self, chunk: &RowChunk) -> Result<Vec<Insert>, BoxDynError> {
+        let mut inserts = Vec::new();
+        for (row, cells) in chunk.iter() {
+            let (gathered, full) = match row.status {
+                IntakeStatus::Pending => (&mut self.pending, &FULL[0]),
+                _ => (&mut self.others, &FULL[1]),
+            };
+            if gathered.rows == 0 {
+                gathered.values.reserve(ROWS * 10, 0);
+            }
+            self.json.clear();
+            push_json_array(&mut self.json, cells);
+            add(&mut gathered.values, self.batch_key, &row, &self.json)?;
+            gathered.rows += 1;
+            if gathered.rows == ROWS {
+                let values = std::mem::take(gathered).values;
+                inserts.push(Insert { statement: full.clone(), values, recurs: true });
+            }
+        }
+        Ok(inserts)
+    }
+
+    /// The statements for what is left.
+    pub(super) fn finish(self) -> Vec<Insert> {
+        let left = [(true, self.pending), (false, self.others)].into_iter().filter(|(_, gathered)| gathered.rows > 0);
+        left.map(|(is_pending, Gathered { values, rows })| Insert {
+            statement: statement(is_pending, rows),
+            values,
+            recurs: false,
+        })
+        .collect()
+    }
+}
 
 /// An INSERT of so many rows. Parameters have no numbers: SQLite looks numbered ones up one by one, through all of them.
 fn statement(is_pending: bool, rows: usize) -> SqlStr {
@@ -40,45 +96,15 @@ fn statement(is_pending: bool, rows: usize) -> SqlStr {
     AssertSqlSafe(sql).into_sql_str()
 }
 
-/// The statements that write a chunk.
-pub(super) fn encode(batch_key: i32, chunk: &RowChunk) -> Result<Vec<Insert>, BoxDynError> {
-    let (mut inserts, mut json) = (Vec::new(), String::new());
-    for (statements, is_pending) in STATEMENTS.iter().zip([true, false]) {
-        let wanted = || chunk.iter().filter(|(row, _)| (row.status == IntakeStatus::Pending) == is_pending);
-        let (mut rows, mut left) = (wanted(), wanted().count());
-        for (size, statement) in SIZES.iter().zip(statements) {
-            while left >= *size {
-                let mut values = SqliteArguments::default();
-                values.reserve(size * 10, 0);
-                for (row, cells) in rows.by_ref().take(*size) {
-                    add(&mut values, batch_key, &row, cells, &mut json, is_pending)?;
-                }
-                inserts.push(Insert { statement: statement.clone(), values });
-                left -= size;
-            }
-        }
-    }
-    Ok(inserts)
-}
-
-fn add(
-    values: &mut SqliteArguments,
-    batch_key: i32,
-    row: &NewRequest<'_>,
-    cells: Cells<'_>,
-    json: &mut String,
-    is_pending: bool,
-) -> Result<(), BoxDynError> {
+fn add(values: &mut SqliteArguments, batch_key: i32, row: &NewRequest<'_>, cells: &str) -> Result<(), BoxDynError> {
     values.add(batch_key)?;
     values.add(row.row_number)?;
     values.add(row.line)?;
     // Arc<str> is what a value is kept in: one allocation, where a String would take two.
     values.add(Arc::<str>::from(row.reference_id))?;
     values.add(Arc::<str>::from(row.target))?;
-    json.clear();
-    push_json_array(json, cells);
-    values.add(Arc::<str>::from(json.as_str()))?;
-    if !is_pending {
+    values.add(Arc::<str>::from(cells))?;
+    if row.status != IntakeStatus::Pending {
         values.add(row.status.as_str())?;
         values.add(row.code.map(|code| code.as_str()))?;
         values.add(Arc::<str>::from(row.message))?;

@@ -14,7 +14,7 @@ use super::{Error, StoreConfig};
 use crate::model::{
     Batch, BatchDraft, BatchStatus, Claim, FileCode, Object, Request, RowChunk, Upload, UploadStatus, Verdicts,
 };
-use insert::Insert;
+use insert::{Encoder, Insert};
 
 type Db = sqlx::Sqlite;
 
@@ -66,21 +66,21 @@ async fn begin_load(pool: &Pool<Db>) -> Result<Box<dyn LoadProtocol>, Error> {
     let mut transaction = begin(pool).await?;
     let batch_key = new_key(&mut transaction).await?;
     let writing = Writing::start(|pieces| insert_rows(transaction, pieces));
-    Ok(Box::new(SqliteLoad { batch_key, writing }))
+    Ok(Box::new(SqliteLoad { batch_key, encoder: Encoder::new(batch_key), writing }))
 }
 
 struct SqliteLoad {
     batch_key: i32,
-    writing: Writing<Vec<Insert>, Db>,
+    encoder: Encoder,
+    writing: Writing<Insert, Db>,
 }
 
-async fn insert_rows(mut transaction: Transaction<'static, Db>, mut pieces: Pieces<Vec<Insert>>) -> Written<Db> {
+async fn insert_rows(mut transaction: Transaction<'static, Db>, mut pieces: Pieces<Insert>) -> Written<Db> {
     let mut written = 0;
-    while let Some(inserts) = pieces.next().await {
-        for Insert { statement, values } in inserts {
-            let done = sqlx::query_with(statement, values).execute(&mut *transaction).await;
-            written += done.map_err(Error::while_doing("take rows"))?.rows_affected();
-        }
+    while let Some(Insert { statement, values, recurs }) = pieces.next().await {
+        let insert = sqlx::query_with(statement, values).persistent(recurs);
+        let done = insert.execute(&mut *transaction).await.map_err(Error::while_doing("take rows"))?;
+        written += done.rows_affected();
     }
     if pieces.were_all_given() {
         return Ok(Some((transaction, written)));
@@ -93,9 +93,11 @@ async fn insert_rows(mut transaction: Transaction<'static, Db>, mut pieces: Piec
 #[async_trait::async_trait]
 impl LoadProtocol for SqliteLoad {
     async fn rows(&mut self, chunk: &RowChunk) -> Result<(), Error> {
-        let inserts = insert::encode(self.batch_key, chunk)
-            .map_err(|error| Error::permanent(format!("rows could not be encoded: {error}")))?;
-        self.writing.send(inserts).await
+        let inserts = self.encoder.encode(chunk);
+        for insert in inserts.map_err(|error| Error::permanent(format!("rows could not be encoded: {error}")))? {
+            self.writing.send(insert).await?;
+        }
+        Ok(())
     }
 
     async fn publish(
@@ -104,8 +106,12 @@ impl LoadProtocol for SqliteLoad {
         draft: &BatchDraft,
         verdicts: Verdicts,
     ) -> Result<Published, Error> {
-        let (transaction, written) = self.writing.end().await?;
-        publish(transaction, self.batch_key, written, claim, draft, verdicts).await
+        let Self { batch_key, encoder, mut writing } = *self;
+        for insert in encoder.finish() {
+            writing.send(insert).await?;
+        }
+        let (transaction, written) = writing.end().await?;
+        publish(transaction, batch_key, written, claim, draft, verdicts).await
     }
 
     async fn discard(self: Box<Self>) -> Result<(), Error> {
