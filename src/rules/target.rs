@@ -59,14 +59,16 @@ pub(super) fn phone(text: &str, region: Region, out: &mut String) -> Result<(), 
             Ok(())
         }
         _ => {
-            by_library(text, region, out)?;
-            plain.iter().for_each(Plain::remember);
+            let number = by_library(text, region, out)?;
+            if let Some(plain) = plain {
+                plain.remember(&number);
+            }
             Ok(())
         }
     }
 }
 
-pub(super) fn by_library(text: &str, region: Region, out: &mut String) -> Result<(), Refusal> {
+pub(super) fn by_library(text: &str, region: Region, out: &mut String) -> Result<PhoneNumber, Refusal> {
     const MANY: Refusal = (RowCode::InvalidPhone, "target: more than one number; write one in a cell");
     let refused = |why| Err((RowCode::InvalidPhone, why));
     if is_spreadsheet_damage(text) {
@@ -111,7 +113,7 @@ pub(super) fn by_library(text: &str, region: Region, out: &mut String) -> Result
         return Err((RowCode::InvalidPhone, reason(&number)));
     }
     out.push_str(&number.format_as(PhoneNumberFormat::E164));
-    Ok(())
+    Ok(number)
 }
 
 fn reason(number: &PhoneNumber) -> &'static str {

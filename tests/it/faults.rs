@@ -61,6 +61,7 @@ async fn killed_at_any_moment(to: To) {
     app.set("WORKER_LEASE_SECONDS", "1");
     app.set("WORKER_MAX_ATTEMPTS", "1000");
     drop_files(&app).await;
+    let mut kills = 0;
     for _ in 0..12 {
         let mut worker = app.start(&["run", "--once"]);
         tokio::time::sleep(Duration::from_millis(10 + dice.roll(250))).await;
@@ -69,7 +70,9 @@ async fn killed_at_any_moment(to: To) {
         }
         worker.signal(libc::SIGKILL);
         worker.wait();
+        kills += 1;
     }
+    assert!(kills > 0, "the worker was never killed in the middle");
     // Leases of the killed run out while this one waits: draining leaves them to their holder, watching does not.
     let _worker = app.start(&["run"]);
     app.wait_until("all uploads are settled", async || {
