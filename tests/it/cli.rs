@@ -20,7 +20,11 @@ fn loaded() -> (TempDir, Ran) {
     std::fs::create_dir(&uploads).expect("a folder");
     for entry in std::fs::read_dir(fixtures().join("uploads")).expect("the examples") {
         let path = entry.expect("an entry").path();
-        std::fs::copy(&path, uploads.join(path.file_name().expect("a name"))).expect("copied");
+        let copy = uploads.join(path.file_name().expect("a name"));
+        std::fs::copy(&path, &copy).expect("copied");
+        // All of one age, and still: uploads are claimed oldest first, and a busy machine copies one later than another.
+        let file = std::fs::File::options().write(true).open(&copy).expect("the copy");
+        file.set_modified(std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_743_500_000)).expect("an age");
     }
     let ran = run(&folder, &["run", "--once", "uploads"]);
     (folder, ran)
