@@ -27,6 +27,7 @@ pub struct Judge {
     invalid: BTreeMap<&'static str, (u64, u32)>,
     /// The normalised target of the row being judged.
     target: String,
+    /// The same without regard to case, where the campaign compares so.
     folded: String,
 }
 
@@ -188,15 +189,14 @@ impl Judge {
 
     /// Claims the row's keys, all or none; else the first field whose key is taken, and the row that holds it.
     fn claim(&mut self, reference_id: &str, row: u32) -> Option<(KeyField, u32)> {
-        self.folded.clear();
         if self.folds_target_case {
+            self.folded.clear();
             self.folded.extend(self.target.chars().flat_map(char::to_lowercase));
-        } else {
-            self.folded.push_str(&self.target);
         }
+        let target = if self.folds_target_case { &self.folded } else { &self.target };
         let key = |field| match field {
             KeyField::ReferenceId => reference_id.as_bytes(),
-            KeyField::Target => self.folded.as_bytes(),
+            KeyField::Target => target.as_bytes(),
         };
         let taken = self.claims.iter().find_map(|(field, claims)| Some((*field, claims.holder(key(*field))?)));
         if taken.is_none() {

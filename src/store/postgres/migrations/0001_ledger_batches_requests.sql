@@ -122,6 +122,7 @@ create table request_rows (
 -- The primary key is the only index over all rows: an index of reference_id would cost as much as everything else about a
 -- row, and one over request_status would be touched by each update of a sender. Whoever looks for a reference_id names
 -- the batch; whoever looks for one in all batches makes an index of their own (the README tells how, and what it costs).
+
 -- The rows that were not PENDING at intake: few, and what people look for first.
 create index request_rows_findings on request_rows (batch_key, error_code, row_number) where error_code is not null;
 
