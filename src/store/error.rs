@@ -43,6 +43,12 @@ impl Error {
         Error { kind: ErrorKind::Unknown, what, source: Some(source) }
     }
 
+    /// What SQLite itself said, asked without sqlx.
+    pub(super) fn sqlite(code: i32, message: String) -> Self {
+        let kind = if is_transient(&code.to_string()) { ErrorKind::Transient } else { ErrorKind::Permanent };
+        Error { kind, what: format!("the store could not take rows: {message} (SQLite's code {code})"), source: None }
+    }
+
     /// Puts what was tried before a cause; for `map_err`.
     pub(super) fn while_doing(what: &'static str) -> impl FnOnce(sqlx::Error) -> Error {
         move |source| {

@@ -26,7 +26,18 @@ pub(super) struct Pieces<P> {
 impl<P> Pieces<P> {
     /// The next piece; `None` after the last. Then [`Pieces::were_all_given`] tells how it ended.
     pub(super) async fn next(&mut self) -> Option<P> {
-        match self.steps.recv().await? {
+        let step = self.steps.recv().await?;
+        self.piece(step)
+    }
+
+    /// The same on a thread that may wait.
+    pub(super) fn blocking_next(&mut self) -> Option<P> {
+        let step = self.steps.blocking_recv()?;
+        self.piece(step)
+    }
+
+    fn piece(&mut self, step: Step<P>) -> Option<P> {
+        match step {
             Step::Piece(piece) => Some(piece),
             Step::End => {
                 self.ended = true;
@@ -56,8 +67,17 @@ impl<P: Send + 'static, DB: Database> Writing<P, DB> {
     where
         F: Future<Output = Written<DB>> + Send + 'static,
     {
+        Self::spawned(|pieces| tokio::spawn(write(pieces)))
+    }
+
+    /// Starts it on a thread of its own: for a database whose work is done in this process.
+    pub(super) fn start_blocking(write: impl FnOnce(Pieces<P>) -> Written<DB> + Send + 'static) -> Self {
+        Self::spawned(|pieces| tokio::task::spawn_blocking(move || write(pieces)))
+    }
+
+    fn spawned(spawn: impl FnOnce(Pieces<P>) -> JoinHandle<Written<DB>>) -> Self {
         let (steps, received) = mpsc::channel(PIECES_UNDER_WAY);
-        let task = tokio::spawn(write(Pieces { steps: received, ended: false }));
+        let task = spawn(Pieces { steps: received, ended: false });
         Writing { steps, task: Some(task) }
     }
 

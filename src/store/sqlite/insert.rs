@@ -1,116 +1,149 @@
-//! Rows as INSERT statements of many rows each: one row a statement would be ten times slower.
-//!
-//! Rows to be contacted are nearly all rows, and have a statement of their own with half the parameters; the order in which
-//! rows are written does not matter, since the table is kept in the order of its key.
+//! Rows as INSERT statements. The table is kept in the order of its key, so the order in which rows are written does not
+//! matter; but many rows a statement let SQLite append one after the other, where each statement has to find its place.
 
-use std::sync::{Arc, LazyLock};
+use std::ops::Range;
 
-use sqlx::error::BoxDynError;
-use sqlx::sqlite::SqliteArguments;
-use sqlx::{Arguments as _, AssertSqlSafe, SqlSafeStr as _, SqlStr};
-
+use super::statement::{Locked, Statement, Value};
 use crate::model::{IntakeStatus, NewRequest, RowChunk};
+use crate::store::Error;
 
-/// Rows a statement. Each statement is a journey to SQLite's thread and back; 10 parameters for each of so many rows stay
-/// under SQLite's limit of 32,766.
-const ROWS: usize = 1000;
+/// Rows a statement.
+const ROWS: usize = 100;
 
-/// The full statements, which recur: prepared once for a connection, and then found in its cache.
-static FULL: LazyLock<[SqlStr; 2]> = LazyLock::new(|| [statement(true, ROWS), statement(false, ROWS)]);
-
-/// One statement and its values.
-pub(super) struct Insert {
-    pub(super) statement: SqlStr,
-    pub(super) values: SqliteArguments,
-    /// Whether the statement is worth keeping prepared.
-    pub(super) recurs: bool,
-}
-
-/// Gathers the rows of one batch into statements.
-pub(super) struct Encoder {
-    batch_key: i32,
-    pending: Gathered,
-    others: Gathered,
-    /// Reused for each row.
-    json: String,
-}
-
-/// The values of rows that do not fill a statement yet.
+/// The rows of a chunk as they are stored, in one arena. Rows to be contacted are nearly all rows, and have statements of
+/// their own with half the parameters.
 #[derive(Default)]
-struct Gathered {
-    values: SqliteArguments,
-    rows: usize,
+pub(super) struct Encoded {
+    text: String,
+    pending: Vec<Entry>,
+    others: Vec<(Entry, Verdict)>,
 }
 
-impl Encoder {
-    pub(super) fn new(batch_key: i32) -> Self {
-        Encoder { batch_key, pending: Gathered::default(), others: Gathered::default(), json: String::new() }
-    }
+/// What every row has; texts are places in the arena.
+struct Entry {
+    row_number: u32,
+    line: u32,
+    reference_id: Range<usize>,
+    target: Range<usize>,
+    cells: Range<usize>,
+}
 
-    /// Adds the rows of a chunk; gives the statements that are full.
-    pub(super) fn encode(&mut self, chunk: &RowChunk) -> Result<Vec<Insert>, BoxDynError> {
-        let mut inserts = Vec::new();
+/// What a row has that is not PENDING.
+struct Verdict {
+    status: &'static str,
+    code: Option<&'static str>,
+    message: Range<usize>,
+    duplicate_of: Option<u32>,
+}
+
+impl Encoded {
+    pub(super) fn new(chunk: &RowChunk) -> Self {
+        let mut encoded = Encoded::default();
+        // A JSON array adds three bytes a cell, and hardly ever more.
+        encoded.text.reserve(chunk.text_len() * 3 / 2);
         for (row, cells) in chunk.iter() {
-            let (gathered, full) = match row.status {
-                IntakeStatus::Pending => (&mut self.pending, &FULL[0]),
-                _ => (&mut self.others, &FULL[1]),
-            };
-            if gathered.rows == 0 {
-                gathered.values.reserve(ROWS * 10, 0);
-            }
-            self.json.clear();
-            push_json_array(&mut self.json, cells);
-            add(&mut gathered.values, self.batch_key, &row, &self.json)?;
-            gathered.rows += 1;
-            if gathered.rows == ROWS {
-                let values = std::mem::take(gathered).values;
-                inserts.push(Insert { statement: full.clone(), values, recurs: true });
-            }
+            encoded.add(&row, cells);
         }
-        Ok(inserts)
+        encoded
     }
 
-    /// The statements for what is left.
-    pub(super) fn finish(self) -> Vec<Insert> {
-        let left = [(true, self.pending), (false, self.others)].into_iter().filter(|(_, gathered)| gathered.rows > 0);
-        left.map(|(is_pending, Gathered { values, rows })| Insert {
-            statement: statement(is_pending, rows),
-            values,
-            recurs: false,
+    fn add<'a>(&mut self, row: &NewRequest<'_>, cells: impl Iterator<Item = &'a str>) {
+        let reference_id = self.push(row.reference_id);
+        let target = self.push(row.target);
+        let start = self.text.len();
+        push_json_array(&mut self.text, cells);
+        let cells = start..self.text.len();
+        let entry = Entry { row_number: row.row_number, line: row.line, reference_id, target, cells };
+        if row.status == IntakeStatus::Pending {
+            self.pending.push(entry);
+            return;
+        }
+        let message = self.push(row.message);
+        let code = row.code.map(|code| code.as_str());
+        let verdict = Verdict { status: row.status.as_str(), code, message, duplicate_of: row.duplicate_of };
+        self.others.push((entry, verdict));
+    }
+
+    fn push(&mut self, text: &str) -> Range<usize> {
+        let start = self.text.len();
+        self.text.push_str(text);
+        start..self.text.len()
+    }
+
+    fn text(&self, place: &Range<usize>) -> Value<'_> {
+        Value::Text(&self.text[place.clone()])
+    }
+
+    fn values(&self, batch_key: i32, entry: &Entry) -> [Value<'_>; 6] {
+        [
+            Value::Number(batch_key.into()),
+            Value::Number(entry.row_number.into()),
+            Value::Number(entry.line.into()),
+            self.text(&entry.reference_id),
+            self.text(&entry.target),
+            self.text(&entry.cells),
+        ]
+    }
+
+    fn values_of_verdict(&self, verdict: &Verdict) -> [Value<'_>; 4] {
+        [
+            Value::Text(verdict.status),
+            verdict.code.map_or(Value::Null, Value::Text),
+            self.text(&verdict.message),
+            verdict.duplicate_of.map_or(Value::Null, |row| Value::Number(row.into())),
+        ]
+    }
+}
+
+/// The statements of one load.
+pub(super) struct Inserts<'c> {
+    batch_key: i32,
+    many_pending: Statement<'c>,
+    one_pending: Statement<'c>,
+    one_other: Statement<'c>,
+}
+
+impl<'c> Inserts<'c> {
+    pub(super) fn prepare(connection: &'c Locked<'_>, batch_key: i32) -> Result<Self, Error> {
+        const PENDING: &str = "(?,?,?,?,?,?,'PENDING',null,null,null)";
+        const OTHER: &str = "(?,?,?,?,?,?,?,?,?,?)";
+        Ok(Inserts {
+            batch_key,
+            many_pending: Statement::prepare(connection, &sql(PENDING, ROWS))?,
+            one_pending: Statement::prepare(connection, &sql(PENDING, 1))?,
+            one_other: Statement::prepare(connection, &sql(OTHER, 1))?,
         })
-        .collect()
+    }
+
+    /// Writes the rows; returns how many were written.
+    pub(super) fn write(&mut self, rows: &Encoded) -> Result<u64, Error> {
+        let (mut written, mut values) = (0, Vec::with_capacity(6 * ROWS));
+        let mut many = rows.pending.chunks_exact(ROWS);
+        for entries in many.by_ref() {
+            values.clear();
+            values.extend(entries.iter().flat_map(|entry| rows.values(self.batch_key, entry)));
+            written += self.many_pending.run(&values)?;
+        }
+        for entry in many.remainder() {
+            written += self.one_pending.run(&rows.values(self.batch_key, entry))?;
+        }
+        for (entry, verdict) in &rows.others {
+            values.clear();
+            values.extend(rows.values(self.batch_key, entry));
+            values.extend(rows.values_of_verdict(verdict));
+            written += self.one_other.run(&values)?;
+        }
+        Ok(written)
     }
 }
 
 /// An INSERT of so many rows. Parameters have no numbers: SQLite looks numbered ones up one by one, through all of them.
-fn statement(is_pending: bool, rows: usize) -> SqlStr {
-    let mut sql = String::from(
+fn sql(row: &str, rows: usize) -> String {
+    let rows = vec![row; rows].join(",");
+    format!(
         "insert into request_rows (batch_key, row_number, line, reference_id, target, cells, request_status, error_code, \
-         error_message, duplicate_of_row) values ",
-    );
-    let row = if is_pending { "(?,?,?,?,?,?,'PENDING',null,null,null)" } else { "(?,?,?,?,?,?,?,?,?,?)" };
-    for at in 0..rows {
-        sql.push_str(if at == 0 { "" } else { "," });
-        sql.push_str(row);
-    }
-    AssertSqlSafe(sql).into_sql_str()
-}
-
-fn add(values: &mut SqliteArguments, batch_key: i32, row: &NewRequest<'_>, cells: &str) -> Result<(), BoxDynError> {
-    values.add(batch_key)?;
-    values.add(row.row_number)?;
-    values.add(row.line)?;
-    // Arc<str> is what a value is kept in: one allocation, where a String would take two.
-    values.add(Arc::<str>::from(row.reference_id))?;
-    values.add(Arc::<str>::from(row.target))?;
-    values.add(Arc::<str>::from(cells))?;
-    if row.status != IntakeStatus::Pending {
-        values.add(row.status.as_str())?;
-        values.add(row.code.map(|code| code.as_str()))?;
-        values.add(Arc::<str>::from(row.message))?;
-        values.add(row.duplicate_of)?;
-    }
-    Ok(())
+         error_message, duplicate_of_row) values {rows}"
+    )
 }
 
 /// The cells as a JSON array of strings.
@@ -124,7 +157,6 @@ fn push_json_array<'a>(json: &mut String, cells: impl Iterator<Item = &'a str>) 
     }
     json.push(']');
 }
-
 fn push_json_string(json: &mut String, text: &str) {
     let is_plain = |byte: &u8| *byte >= b' ' && *byte != b'"' && *byte != b'\\';
     json.push('"');

@@ -1,6 +1,7 @@
 //! SQLite: one file, no server. There is one writer at a time, so one upload is loaded at a time.
 
 mod insert;
+mod statement;
 
 use std::time::Duration;
 
@@ -14,7 +15,8 @@ use super::{Error, StoreConfig};
 use crate::model::{
     Batch, BatchDraft, BatchStatus, Claim, FileCode, Object, Request, RowChunk, Upload, UploadStatus, Verdicts,
 };
-use insert::{Encoder, Insert};
+use insert::{Encoded, Inserts};
+use statement::Locked;
 
 type Db = sqlx::Sqlite;
 
@@ -65,39 +67,40 @@ async fn begin(pool: &Pool<Db>) -> Result<Transaction<'static, Db>, Error> {
 async fn begin_load(pool: &Pool<Db>) -> Result<Box<dyn LoadProtocol>, Error> {
     let mut transaction = begin(pool).await?;
     let batch_key = new_key(&mut transaction).await?;
-    let writing = Writing::start(|pieces| insert_rows(transaction, pieces));
-    Ok(Box::new(SqliteLoad { batch_key, encoder: Encoder::new(batch_key), writing }))
+    let writing = Writing::start_blocking(move |pieces| insert_rows(transaction, batch_key, pieces));
+    Ok(Box::new(SqliteLoad { batch_key, writing }))
 }
 
 struct SqliteLoad {
     batch_key: i32,
-    encoder: Encoder,
-    writing: Writing<Insert, Db>,
+    writing: Writing<Encoded, Db>,
 }
 
-async fn insert_rows(mut transaction: Transaction<'static, Db>, mut pieces: Pieces<Insert>) -> Written<Db> {
+/// On a thread of its own, for it never waits for anything but rows.
+fn insert_rows(mut transaction: Transaction<'static, Db>, batch_key: i32, mut pieces: Pieces<Encoded>) -> Written<Db> {
+    let runtime = tokio::runtime::Handle::current();
+    let failed = || Error::while_doing("take rows");
     let mut written = 0;
-    while let Some(Insert { statement, values, recurs }) = pieces.next().await {
-        let insert = sqlx::query_with(statement, values).persistent(recurs);
-        let done = insert.execute(&mut *transaction).await.map_err(Error::while_doing("take rows"))?;
-        written += done.rows_affected();
+    {
+        let mut handle = runtime.block_on(transaction.lock_handle()).map_err(failed())?;
+        let connection = Locked::new(&mut handle);
+        let mut inserts = Inserts::prepare(&connection, batch_key)?;
+        while let Some(rows) = pieces.blocking_next() {
+            written += inserts.write(&rows)?;
+        }
     }
     if pieces.were_all_given() {
         return Ok(Some((transaction, written)));
     }
     // SQLite may have rolled back by itself, as after a full disk; then there is nothing left to do.
-    let _ = transaction.rollback().await;
+    let _ = runtime.block_on(transaction.rollback());
     Ok(None)
 }
 
 #[async_trait::async_trait]
 impl LoadProtocol for SqliteLoad {
     async fn rows(&mut self, chunk: &RowChunk) -> Result<(), Error> {
-        let inserts = self.encoder.encode(chunk);
-        for insert in inserts.map_err(|error| Error::permanent(format!("rows could not be encoded: {error}")))? {
-            self.writing.send(insert).await?;
-        }
-        Ok(())
+        self.writing.send(Encoded::new(chunk)).await
     }
 
     async fn publish(
@@ -106,10 +109,7 @@ impl LoadProtocol for SqliteLoad {
         draft: &BatchDraft,
         verdicts: Verdicts,
     ) -> Result<Published, Error> {
-        let Self { batch_key, encoder, mut writing } = *self;
-        for insert in encoder.finish() {
-            writing.send(insert).await?;
-        }
+        let Self { batch_key, writing } = *self;
         let (transaction, written) = writing.end().await?;
         publish(transaction, batch_key, written, claim, draft, verdicts).await
     }
