@@ -22,6 +22,11 @@ macro_rules! codes {
                 match self { $($name::$variant => $word,)* }
             }
 
+            /// The code that a stored word stands for; `None` for a word that this version does not know.
+            pub fn parse(word: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|code| code.as_str() == word)
+            }
+
             /// What an error message with this code begins with.
             pub fn heading(self) -> &'static str {
                 match self { $($name::$variant => $heading,)* }

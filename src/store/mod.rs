@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use crate::model::{Batch, BatchDraft, Claim, FileCode, Object, Request, RowChunk, Upload, UploadStatus, Verdicts};
 pub use error::{Error, ErrorKind};
-pub use protocol::{Backlog, Finding, Published};
+pub use protocol::{Backlog, Finding, Outcome, Published};
 
 /// Which database, and how it is used.
 #[derive(Clone, PartialEq, serde::Deserialize)]
@@ -157,7 +157,7 @@ impl Store {
     }
 
     /// The batch that this very claim came to, for a worker that lost the answer to its commit.
-    pub async fn outcome(&self, claim: &Claim) -> Result<Option<String>, Error> {
+    pub async fn outcome(&self, claim: &Claim) -> Result<Option<Outcome>, Error> {
         self.inner.outcome(claim).await
     }
 

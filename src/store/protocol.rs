@@ -20,6 +20,15 @@ pub enum Published {
     },
 }
 
+/// What a claim came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// The batch.
+    pub batch_id: String,
+    /// Of a FAILED one: why.
+    pub failed: Option<FileCode>,
+}
+
 /// The open uploads of a bucket.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Backlog {
@@ -63,7 +72,7 @@ pub(super) trait Protocol: Send + Sync {
     fn max_loads(&self) -> usize;
     async fn begin_load(&self) -> Result<Box<dyn LoadProtocol>, Error>;
     async fn close(&self);
-    async fn outcome(&self, claim: &Claim) -> Result<Option<String>, Error>;
+    async fn outcome(&self, claim: &Claim) -> Result<Option<Outcome>, Error>;
     async fn batch(&self, batch_id: &str) -> Result<Option<Batch>, Error>;
     async fn batches(&self, status: Option<&str>, campaign: Option<&str>, limit: u32) -> Result<Vec<Batch>, Error>;
     async fn findings(&self, batch_id: &str) -> Result<Vec<Finding>, Error>;

@@ -392,14 +392,15 @@ macro_rules! ledger_sql {
                 self.reader.close().await;
             }
 
-            async fn outcome(&self, claim: &Claim) -> Result<Option<String>, Error> {
-                let found: Option<Option<String>> = sqlx::query_scalar(query_file!("outcome"))
-                    .bind(claim.upload_id)
-                    .bind(&claim.token)
-                    .fetch_optional(&self.writer)
-                    .await
-                    .map_err(Error::while_doing("read what a claim came to"))?;
-                Ok(found.flatten())
+            async fn outcome(&self, claim: &Claim) -> Result<Option<Outcome>, Error> {
+                let what = "read what a claim came to";
+                let row = for_claim(query_file!("outcome"), claim).fetch_optional(&self.writer).await;
+                let Some(row) = row.map_err(Error::while_doing(what))? else { return Ok(None) };
+                let read = || {
+                    let code: Option<String> = row.try_get("error_code")?;
+                    Ok(Outcome { batch_id: row.try_get("batch_id")?, failed: code.as_deref().and_then(FileCode::parse) })
+                };
+                read().map(Some).map_err(Error::while_doing(what))
             }
 
             async fn batch(&self, batch_id: &str) -> Result<Option<Batch>, Error> {

@@ -22,7 +22,7 @@ use super::reading::{Interrupted, Reading, read_and_judge};
 use super::{Ending, Worker};
 use crate::model::{BatchDraft, Campaign, Claim, Fault, FileCode, RowChunk, UploadStatus};
 use crate::rules::filename_date;
-use crate::store::{self, ErrorKind, Load, Published};
+use crate::store::{self, ErrorKind, Load, Outcome, Published};
 use crate::{bucket, telemetry};
 
 /// Pieces of the object under way between the bucket and the reader.
@@ -63,6 +63,15 @@ impl From<bucket::Error> for Halt {
         match error.kind {
             bucket::ErrorKind::Gone => Halt::Gone(telemetry::chain(&error)),
             bucket::ErrorKind::Transient | bucket::ErrorKind::Permanent => Halt::Trouble(telemetry::chain(&error)),
+        }
+    }
+}
+
+impl From<Outcome> for Ending {
+    fn from(Outcome { batch_id, failed }: Outcome) -> Self {
+        match failed {
+            None => Ending::Loaded { batch_id },
+            Some(code) => Ending::Failed { batch_id, code },
         }
     }
 }
@@ -201,7 +210,7 @@ impl Worker {
     async fn fail(&self, claim: &Claim, campaign: &Campaign, reading: &Reading, fault: Fault) -> Result<Ending, Halt> {
         let draft = self.draft(claim, campaign, reading);
         let batch_id = self.store.fail(claim, &draft, fault.code, &fault.message()).await?;
-        Ok(Ending::Failed { batch_id, fault })
+        Ok(Ending::Failed { batch_id, code: fault.code })
     }
 
     fn draft(&self, claim: &Claim, campaign: &Campaign, reading: &Reading) -> BatchDraft {
@@ -243,7 +252,7 @@ impl Worker {
     /// stop, may meet its own publication.
     async fn lost_or_done(&self, claim: &Claim) -> Ending {
         match self.store.outcome(claim).await {
-            Ok(Some(batch_id)) => Ending::Loaded { batch_id },
+            Ok(Some(outcome)) => outcome.into(),
             _ => Ending::Lost,
         }
     }
@@ -253,7 +262,7 @@ impl Worker {
         tracing::warn!(upload_id = claim.upload_id, error = trouble, "commit unanswered; asking the ledger");
         for _ in 0..OUTCOME_QUESTIONS {
             match self.store.outcome(claim).await {
-                Ok(Some(batch_id)) => return Ending::Loaded { batch_id },
+                Ok(Some(outcome)) => return outcome.into(),
                 Ok(None) => {
                     let wait = self.wait_before_next(claim.attempt);
                     // Fenced here means that the commit came through between the two questions.

@@ -15,7 +15,7 @@ use chrono_tz::Tz;
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::bucket::Bucket;
-use crate::model::{Fault, Object};
+use crate::model::{Fault, FileCode, Object};
 use crate::reader::Limits;
 use crate::rules::Router;
 use crate::store::Store;
@@ -74,7 +74,7 @@ pub enum Ending {
         /// The batch.
         batch_id: String,
         /// Why.
-        fault: Fault,
+        code: FileCode,
     },
     /// No campaign takes it.
     Rejected {

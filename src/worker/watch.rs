@@ -230,9 +230,9 @@ impl Run {
         let file = report.object.key.as_str();
         match &report.ending {
             Ending::Loaded { batch_id } => tracing::info!(file, batch_id, "batch loaded"),
-            Ending::Failed { batch_id, fault } => {
-                self.count_fault(fault.code);
-                tracing::info!(file, batch_id, code = %fault.code, "batch failed");
+            Ending::Failed { batch_id, code } => {
+                self.count_fault(*code);
+                tracing::info!(file, batch_id, %code, "batch failed");
             }
             Ending::Rejected { fault } => {
                 self.count_fault(fault.code);

@@ -7,7 +7,7 @@ use std::time::Duration;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{ConnectOptions as _, Executor as _, Pool, Row as _, Transaction};
 
-use super::protocol::{Backlog, Finding, LoadProtocol, Protocol, Published};
+use super::protocol::{Backlog, Finding, LoadProtocol, Outcome, Protocol, Published};
 use super::sql::{batch_id, check_conservation, unsigned};
 use super::writing::{Pieces, Writing, Written};
 use super::{Error, StoreConfig};

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use batchdrop::model::{Claim, FileCode, UploadStatus};
-use batchdrop::store::{Backlog, ErrorKind, Store};
+use batchdrop::store::{Backlog, ErrorKind, Outcome, Store};
 use chrono::TimeDelta;
 use tokio::task::JoinSet;
 
@@ -293,7 +293,7 @@ async fn a_worker_whose_upload_is_settled_changes_nothing(place: &Place) {
     assert_kind(store.renew(&current, LEASE).await, ErrorKind::Fenced, "renew");
     assert_kind(store.give_back(&current).await, ErrorKind::Fenced, "give_back");
     assert_kind(publish(&store, &current, &draft("b.csv", &rows), &rows).await, ErrorKind::Fenced, "publish");
-    assert_eq!(store.outcome(&current).await.unwrap().as_deref(), Some("20250812.1"));
+    assert_eq!(store.outcome(&current).await.unwrap().map(|outcome| outcome.batch_id).as_deref(), Some("20250812.1"));
 }
 
 async fn an_upload_ends_without_a_batch(place: &Place) {
@@ -325,8 +325,11 @@ async fn the_outcome_is_told_to_the_claim_that_reached_it(place: &Place) {
     let failed = store.fail(&failing, &draft("failed.csv", &[]), FileCode::EmptyFile, "Empty file: …").await.unwrap();
     // Asked of another connection, since the one whose answer was lost is gone.
     let store = place.store().await;
-    assert_eq!(store.outcome(&current).await.unwrap(), Some(loaded));
-    assert_eq!(store.outcome(&failing).await.unwrap(), Some(failed));
+    assert_eq!(store.outcome(&current).await.unwrap(), Some(Outcome { batch_id: loaded, failed: None }));
+    assert_eq!(
+        store.outcome(&failing).await.unwrap(),
+        Some(Outcome { batch_id: failed, failed: Some(FileCode::EmptyFile) })
+    );
     assert_eq!(store.outcome(&stale).await.unwrap(), None);
 
     let uploads: BTreeMap<_, _> =
