@@ -118,6 +118,7 @@ impl Config {
             ("worker.lease_seconds", self.worker.lease_seconds),
             ("worker.max_attempts", u64::from(self.worker.max_attempts)),
             ("worker.poll_ms", self.worker.poll_ms),
+            ("worker.sweep_seconds", self.worker.sweep_seconds),
             ("store.max_connections", u64::from(self.store.max_connections)),
             ("limits.columns", self.limits.columns as u64),
             ("limits.row_bytes", self.limits.row_bytes as u64),

@@ -10,8 +10,12 @@
 //! | folder | size, modification time in nanoseconds, inode |
 //! | S3 | ETag and last-modified in seconds, both of which a listing and a read give alike |
 
+mod aws;
+mod events;
 mod folder;
+mod notices;
 mod protocol;
+mod queue;
 mod s3;
 
 use std::fmt;
@@ -21,6 +25,7 @@ use std::time::Duration;
 
 use crate::model::Object;
 use crate::model::upload::base_name;
+pub use notices::Notice;
 pub use protocol::{Body, Page};
 
 /// Which bucket, and how it is reached.
@@ -37,6 +42,9 @@ pub struct BucketConfig {
     pub force_path_style: bool,
     /// Keys under this prefix are ours and never uploads.
     pub results_prefix: String,
+    /// S3 only: the SQS queue that the bucket's notifications go to, `https://sqs.REGION.amazonaws.com/ACCOUNT/NAME`.
+    /// Not set: files are found by listing alone.
+    pub queue_url: Option<String>,
     /// Folder only: how long, in milliseconds, a file must hold still before it is taken.
     pub settle_ms: u64,
 }
@@ -49,6 +57,7 @@ impl Default for BucketConfig {
             region: None,
             force_path_style: false,
             results_prefix: "results/".to_owned(),
+            queue_url: None,
             settle_ms: 300,
         }
     }
@@ -59,6 +68,7 @@ impl Default for BucketConfig {
 pub struct Bucket {
     name: Arc<str>,
     inner: Arc<dyn protocol::Protocol>,
+    notices: Option<Arc<notices::Notices>>,
 }
 
 impl Bucket {
@@ -69,13 +79,21 @@ impl Bucket {
     pub async fn open(config: &BucketConfig) -> Result<Bucket, Error> {
         match Address::parse(&config.url)? {
             Address::S3 { bucket, prefix } => {
-                let s3 = s3::S3::open(config, bucket, prefix).await?;
-                Ok(Bucket { name: s3.address().into(), inner: Arc::new(s3) })
+                let s3 = Arc::new(s3::S3::open(config, bucket, prefix).await?);
+                let notices = match &config.queue_url {
+                    Some(url) => Some(Arc::new(notices::Notices::open(config, url, s3.clone()).await?)),
+                    None => None,
+                };
+                Ok(Bucket { name: s3.address().into(), inner: s3, notices })
+            }
+            Address::Folder(path) if config.queue_url.is_some() => {
+                let what = "bucket.queue_url is for S3 buckets; leave it out for the folder";
+                Err(Error::permanent(what, path.to_string_lossy()))
             }
             Address::Folder(path) => {
                 let settle = Duration::from_millis(config.settle_ms);
                 let folder = folder::Folder::open(path, &config.results_prefix, settle).await?;
-                Ok(Bucket { name: folder.address().into(), inner: Arc::new(folder) })
+                Ok(Bucket { name: folder.address().into(), inner: Arc::new(folder), notices: None })
             }
         }
     }
@@ -96,6 +114,33 @@ impl Bucket {
     /// [`ErrorKind::Gone`] where it was deleted or replaced since.
     pub async fn read(&self, object: &Object) -> Result<Body, Error> {
         self.inner.read(object).await
+    }
+
+    /// Whether it lies on another machine, where each listing costs time and money.
+    pub fn is_remote(&self) -> bool {
+        self.name.starts_with("s3://")
+    }
+
+    /// Whether the bucket tells of what is dropped, so that it need be listed but rarely.
+    pub fn has_notices(&self) -> bool {
+        self.notices.is_some()
+    }
+
+    /// Waits for notices of what was dropped; an empty answer after some seconds without any, and for ever where there is no
+    /// queue. Each notice comes again until it is taken back by [`Bucket::heeded`].
+    pub async fn notices(&self) -> Result<Vec<Notice>, Error> {
+        match &self.notices {
+            Some(notices) => notices.wait().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Takes a notice off the queue, once all that it tells of is known to the ledger.
+    pub async fn heeded(&self, notice: &Notice) -> Result<(), Error> {
+        match &self.notices {
+            Some(notices) => notices.heeded(notice).await,
+            None => Ok(()),
+        }
     }
 }
 

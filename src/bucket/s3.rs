@@ -4,32 +4,19 @@
 //! holds for the whole body: the server answers with that content or not at all. A body that ends before its length is
 //! the network's fault, and never passes for the object.
 
-use std::fmt;
-use std::time::Duration;
-
-use aws_config::meta::region::RegionProviderChain;
-use aws_config::retry::RetryConfig;
-use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, Region};
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::ProvideCredentials;
-use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
+use aws_sdk_s3::operation::head_object::HeadObjectOutput;
 use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Output;
 use aws_sdk_s3::primitives::{ByteStream, DateTime};
 use aws_sdk_s3::types::Object as Listed;
 use futures_util::stream;
 
+use super::aws::{self, failed};
 use super::protocol::{Body, Page, Protocol};
 use super::{BucketConfig, Error, ErrorKind, is_upload};
 use crate::model::Object;
-
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// For one attempt to get an answer's head, and a listing's body. An object's body may take as long as it likes, so long
-/// as it flows: the SDK's protection against stalled streams, on by default, watches over that.
-const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(30);
-/// The SDK's own retries, within seconds. The worker's, within minutes, come on top.
-const ATTEMPTS: u32 = 3;
 
 /// An S3 bucket, from a prefix downward.
 pub(super) struct S3 {
@@ -44,21 +31,7 @@ pub(super) struct S3 {
 impl S3 {
     /// Opens a bucket and proves that it can be listed.
     pub async fn open(config: &BucketConfig, bucket: String, prefix: String) -> Result<S3, Error> {
-        let region = RegionProviderChain::first_try(config.region.clone().map(Region::new))
-            .or_default_provider()
-            .or_else("us-east-1"); // which servers other than AWS's take, and AWS answers with the right one
-        let timeouts = TimeoutConfig::builder()
-            .connect_timeout(CONNECT_TIMEOUT)
-            .operation_attempt_timeout(ATTEMPT_TIMEOUT)
-            .build();
-        let mut loader = aws_config::defaults(BehaviorVersion::latest())
-            .region(region)
-            .timeout_config(timeouts)
-            .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS));
-        if let Some(endpoint_url) = &config.endpoint_url {
-            loader = loader.endpoint_url(endpoint_url);
-        }
-        let shared = loader.load().await;
+        let shared = aws::load(config, config.endpoint_url.as_deref()).await;
         let client_config =
             aws_sdk_s3::config::Builder::from(&shared).force_path_style(config.force_path_style).build();
         let s3 = S3 {
@@ -81,6 +54,28 @@ impl S3 {
     /// `s3://bucket`, or `s3://bucket/prefix` without a slash at the end.
     pub fn address(&self) -> String {
         format!("s3://{}/{}", self.bucket, self.prefix).trim_end_matches('/').to_owned()
+    }
+
+    /// What lies under a key now; `None` where nothing does, or nothing that can be an upload.
+    pub async fn look(&self, key: &str) -> Result<Option<Object>, Error> {
+        let is_ours = key.strip_prefix(&self.prefix).is_some_and(|rest| is_upload(rest, &self.results_prefix));
+        if !is_ours {
+            return Ok(None);
+        }
+        let answer = self.client.head_object().bucket(&self.bucket).key(key).send().await;
+        match answer.map_err(|error| failed("cannot look at", key.to_owned(), error)) {
+            Ok(head) => {
+                let error = || Error::permanent("the server tells no ETag, size or time of", key);
+                looked_at(key, &head).map(Some).ok_or_else(error)
+            }
+            Err(error) if error.kind == ErrorKind::Gone => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The bucket's own name.
+    pub fn bucket(&self) -> &str {
+        &self.bucket
     }
 
     async fn request_page(&self, after: Option<&str>, max: Option<i32>) -> Result<ListObjectsV2Output, Error> {
@@ -113,11 +108,18 @@ impl S3 {
 }
 
 fn described(key: &str, listed: &Listed) -> Option<Object> {
-    let modified = listed.last_modified()?;
+    object(key, listed.e_tag()?, listed.last_modified()?, listed.size()?)
+}
+
+fn looked_at(key: &str, head: &HeadObjectOutput) -> Option<Object> {
+    object(key, head.e_tag()?, head.last_modified()?, head.content_length()?)
+}
+
+fn object(key: &str, etag: &str, modified: &DateTime, size: i64) -> Option<Object> {
     Some(Object {
         key: key.to_owned(),
-        version: version(listed.e_tag()?, modified),
-        size: u64::try_from(listed.size()?).ok()?,
+        version: version(etag, modified),
+        size: u64::try_from(size).ok()?,
         modified: chrono::DateTime::from_timestamp(modified.secs(), modified.subsec_nanos())?,
     })
 }
@@ -197,64 +199,4 @@ fn version(etag: &str, modified: &DateTime) -> String {
 
 fn answered_version(output: &GetObjectOutput) -> Option<String> {
     Some(version(output.e_tag()?, output.last_modified()?))
-}
-
-/// What the server answered, in one line: `403 SignatureDoesNotMatch: The request signature …`.
-#[derive(Debug)]
-struct Answer {
-    status: u16,
-    code: Option<String>,
-    message: Option<String>,
-}
-
-impl fmt::Display for Answer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the server answered {}", self.status)?;
-        if let Some(code) = &self.code {
-            write!(f, " {code}")?;
-        }
-        if let Some(message) = self.message.as_ref().filter(|message| !message.is_empty()) {
-            write!(f, ": {message}")?;
-        }
-        Ok(())
-    }
-}
-
-impl std::error::Error for Answer {}
-
-impl Answer {
-    fn kind(&self) -> ErrorKind {
-        // The code first: S3 says 400 of what is a timeout, and 404 of a missing bucket as of a missing object.
-        match (self.code.as_deref(), self.status) {
-            (Some("PreconditionFailed"), _) | (_, 412) => ErrorKind::Gone,
-            (Some("NoSuchBucket"), _) => ErrorKind::Permanent,
-            (Some("NoSuchKey" | "NoSuchVersion"), _) | (_, 404) => ErrorKind::Gone,
-            (Some("SlowDown" | "RequestTimeout" | "InternalError" | "ServiceUnavailable" | "Throttling"), _) => {
-                ErrorKind::Transient
-            }
-            (_, 408 | 409 | 425 | 429 | 500..) => ErrorKind::Transient,
-            // No permission, unknown or wrong keys, an archived object (InvalidObjectState), the wrong region.
-            _ => ErrorKind::Permanent,
-        }
-    }
-}
-
-/// Turns the SDK's error into ours. What the server answered is put in words; of all else the SDK's own chain of causes is
-/// kept, which ends in something like "Connection refused".
-fn failed<E>(what: &str, place: String, error: SdkError<E>) -> Error
-where
-    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
-{
-    let answer = match &error {
-        SdkError::ServiceError(service) => Answer {
-            status: service.raw().status().as_u16(),
-            code: service.err().code().map(str::to_owned),
-            message: service.err().message().map(str::to_owned),
-        },
-        // It could not even be sent: a bucket's name that is none, an endpoint that is no address.
-        SdkError::ConstructionFailure(_) => return Error::permanent(what, place).caused_by(error),
-        // No connection, no answer in time, or an answer that makes no sense.
-        _ => return Error::transient(what, place).caused_by(error),
-    };
-    Error::new(answer.kind(), what, place).caused_by(answer)
 }

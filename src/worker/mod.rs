@@ -37,8 +37,13 @@ pub struct WorkerConfig {
     pub max_attempts: u32,
     /// The wait after a first failed attempt; four times as long after each further one, ten minutes at most.
     pub retry_ms: u64,
-    /// How often the bucket is listed.
+    /// How soon the bucket is listed again while files come.
     pub poll_ms: u64,
+    /// The wait grows to this while none come. Not set: a folder is listed every `poll_ms` always, since that costs nothing,
+    /// and S3 every two seconds.
+    pub idle_poll_ms: Option<u64>,
+    /// How often the bucket is listed where a queue tells of what is dropped: for what the queue lost.
+    pub sweep_seconds: u64,
 }
 
 impl Default for WorkerConfig {
@@ -51,6 +56,8 @@ impl Default for WorkerConfig {
             max_attempts: 8,
             retry_ms: 1000,
             poll_ms: 200,
+            idle_poll_ms: None,
+            sweep_seconds: 300,
         }
     }
 }

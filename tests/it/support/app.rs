@@ -11,13 +11,15 @@ use batchdrop::model::{Batch, Request, Upload};
 use batchdrop::store::{Store, StoreConfig};
 
 use super::postgres::fresh_database;
-use super::s3::{TestBucket, endpoint};
+use super::s3::TestBucket;
 
 /// Where a test's files are dropped.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum In {
     Folder,
     S3,
+    /// S3 on the server that has queues.
+    Aws,
 }
 
 /// Where a test's batches go.
@@ -51,6 +53,7 @@ impl TestApp {
                 Bucket::Folder(path)
             }
             In::S3 => Bucket::S3(TestBucket::new().await),
+            In::Aws => Bucket::S3(TestBucket::on_aws().await),
         };
         let store_url = match to {
             To::Sqlite => format!("sqlite://{}", directory.path().join("batchdrop.db").display()),
@@ -89,6 +92,14 @@ impl TestApp {
         }
     }
 
+    /// The bucket of an app that is on S3.
+    pub fn bucket(&self) -> &TestBucket {
+        match &self.bucket {
+            Bucket::S3(bucket) => bucket,
+            Bucket::Folder(path) => panic!("the test's bucket is the folder {}", path.display()),
+        }
+    }
+
     pub async fn drop_fixture(&self, path: &str) {
         let name = Path::new(path).file_name().and_then(|name| name.to_str()).expect("a name");
         self.drop_file(name, fixture(path)).await;
@@ -108,7 +119,7 @@ impl TestApp {
             Bucket::Folder(path) => command.env("BATCHDROP_BUCKET_URL", path),
             Bucket::S3(bucket) => command
                 .env("BATCHDROP_BUCKET_URL", format!("s3://{}", bucket.name))
-                .env("BATCHDROP_BUCKET_ENDPOINT_URL", endpoint())
+                .env("BATCHDROP_BUCKET_ENDPOINT_URL", &bucket.endpoint)
                 .env("BATCHDROP_BUCKET_FORCE_PATH_STYLE", "true"),
         };
         command.envs(&self.settings);

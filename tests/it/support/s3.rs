@@ -1,38 +1,53 @@
-//! A fresh bucket on the S3 server that `tests/run` starts.
+//! A fresh bucket on a server that `tests/run` starts: on the real S3 server, or on the one that plays AWS and so has
+//! queues too.
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region, RequestChecksumCalculation};
 use uuid::Uuid;
 
-/// Where the S3 server listens.
+/// Where the real S3 server listens.
 pub fn endpoint() -> String {
     variable("BATCHDROP_TEST_S3_ENDPOINT")
 }
 
 fn variable(name: &str) -> String {
-    std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run tests/run, which starts the S3 server"))
+    std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run tests/run, which starts the servers"))
 }
 
 /// A bucket that no other test knows of. It is not deleted: the whole server is, at the end of the run.
 pub struct TestBucket {
     pub name: String,
-    client: Client,
+    /// Where its server listens.
+    pub endpoint: String,
+    pub client: Client,
+}
+
+pub fn credentials() -> Credentials {
+    Credentials::new(variable("AWS_ACCESS_KEY_ID"), variable("AWS_SECRET_ACCESS_KEY"), None, None, "tests")
 }
 
 impl TestBucket {
     pub async fn new() -> TestBucket {
-        let credentials =
-            Credentials::new(variable("AWS_ACCESS_KEY_ID"), variable("AWS_SECRET_ACCESS_KEY"), None, None, "tests");
+        TestBucket::on(endpoint()).await
+    }
+
+    /// On the server that has queues.
+    pub async fn on_aws() -> TestBucket {
+        TestBucket::on(variable("BATCHDROP_TEST_AWS_ENDPOINT")).await
+    }
+
+    async fn on(endpoint: String) -> TestBucket {
         let config = aws_sdk_s3::Config::builder()
             .behavior_version(BehaviorVersion::latest())
-            .endpoint_url(endpoint())
+            .endpoint_url(&endpoint)
             .force_path_style(true)
             .region(Region::new("us-east-1"))
-            .credentials_provider(credentials)
+            .credentials_provider(credentials())
             // Not every server knows the newer checksums in a streamed PUT.
             .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
             .build();
-        let bucket = TestBucket { name: format!("test-{}", Uuid::new_v4()), client: Client::from_conf(config) };
+        let name = format!("test-{}", Uuid::new_v4());
+        let bucket = TestBucket { name, endpoint, client: Client::from_conf(config) };
         bucket.client.create_bucket().bucket(&bucket.name).send().await.expect("the test's bucket is created");
         bucket
     }

@@ -1,0 +1,196 @@
+//! Notices of what was dropped, from S3's notifications by way of a queue. They are hints: whatever the queue loses, repeats or
+//! garbles, every file becomes one batch.
+
+use std::time::{Duration, Instant};
+
+use aws_sdk_s3::types::{Event, NotificationConfiguration, QueueConfiguration};
+use aws_sdk_sqs::Client;
+use aws_sdk_sqs::config::{BehaviorVersion, Region};
+use aws_sdk_sqs::types::QueueAttributeName;
+
+use crate::support::app::{In, Running, TestApp, To, contacts};
+use crate::support::s3::credentials;
+
+/// An app whose bucket tells a queue of what is written to it.
+struct Told {
+    app: TestApp,
+    sqs: Client,
+    url: String,
+}
+
+impl Told {
+    async fn new(to: To) -> Told {
+        let mut app = TestApp::new(In::Aws, to).await;
+        let config = aws_sdk_sqs::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .endpoint_url(&app.bucket().endpoint)
+            .region(Region::new("us-east-1"))
+            .credentials_provider(credentials())
+            .build();
+        let sqs = Client::from_conf(config);
+        let created = sqs.create_queue().queue_name(&app.bucket().name).send().await.expect("the queue is created");
+        let url = created.queue_url.expect("an address");
+        app.set("BUCKET_QUEUE_URL", &url);
+        // What the sweeps find is not to be credited to the notices.
+        app.set("WORKER_SWEEP_SECONDS", "3600");
+        let told = Told { app, sqs, url };
+        told.notify(true).await;
+        told
+    }
+
+    async fn notify(&self, on: bool) {
+        let queue = QueueConfiguration::builder().queue_arn(self.arn().await).events(Event::from("s3:ObjectCreated:*"));
+        let queues = if on { vec![queue.build().expect("a rule")] } else { Vec::new() };
+        let rules = NotificationConfiguration::builder().set_queue_configurations(Some(queues)).build();
+        let bucket = self.app.bucket();
+        let put = bucket.client.put_bucket_notification_configuration().bucket(&bucket.name);
+        put.notification_configuration(rules).send().await.expect("notifications are switched");
+    }
+
+    async fn arn(&self) -> String {
+        self.attribute(QueueAttributeName::QueueArn).await
+    }
+
+    async fn attribute(&self, name: QueueAttributeName) -> String {
+        let asked = self.sqs.get_queue_attributes().queue_url(&self.url).attribute_names(name.clone());
+        let answer = asked.send().await.expect("the queue answers");
+        answer.attributes().and_then(|all| all.get(&name)).cloned().expect("the attribute")
+    }
+
+    async fn say(&self, message: &str) {
+        self.sqs.send_message().queue_url(&self.url).message_body(message).send().await.expect("the message is sent");
+    }
+
+    /// Messages in the queue, those included that somebody has received and not deleted.
+    async fn messages(&self) -> u32 {
+        let mut count = 0;
+        for name in
+            [QueueAttributeName::ApproximateNumberOfMessages, QueueAttributeName::ApproximateNumberOfMessagesNotVisible]
+        {
+            count += self.attribute(name).await.parse::<u32>().expect("a number");
+        }
+        count
+    }
+
+    /// Starts a worker and waits until its first sweep is over, so that whatever comes later comes by notice.
+    async fn start(&self) -> Running {
+        let running = self.app.start(&["run"]);
+        self.app.drop_file("first.csv", contacts(3, 0)).await;
+        self.app.wait_until("the first file is a batch", async || !self.app.batches().await.is_empty()).await;
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        running
+    }
+
+    async fn batches_become(&self, count: usize) {
+        self.app.wait_until("the files are batches", async || self.app.batches().await.len() >= count).await;
+    }
+
+    async fn queue_empties(&self) {
+        self.app.wait_until("the queue is empty", async || self.messages().await == 0).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_notice_makes_a_batch_at_once_and_is_taken_back() {
+    let told = Told::new(To::Postgres).await;
+    let _worker = told.start().await;
+    for (at, name) in ["a b+c.csv", "Zürich 😀.csv", "100%41.csv"].into_iter().enumerate() {
+        let dropped = Instant::now();
+        told.app.drop_file(name, contacts(100, at + 1)).await;
+        told.batches_become(at + 2).await;
+        println!("{name}: {:?} from the drop to the batch", dropped.elapsed());
+        assert_eq!(told.app.batch_of(name).await.rows_read, 100);
+    }
+    told.queue_empties().await;
+    assert_eq!(told.app.uploads().await.len(), 4, "one upload for each file, however often it was told of");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn events_that_repeat_come_late_or_tell_of_other_things_change_nothing() {
+    let told = Told::new(To::Sqlite).await;
+    let bucket = &told.app.bucket().name;
+    let event = |name: &str, bucket: &str, key: &str| {
+        let object = serde_json::json!({"key": key, "size": 1, "eTag": "00000000000000000000000000000000"});
+        serde_json::json!({"eventName": name, "s3": {"bucket": {"name": bucket}, "object": object}})
+    };
+    let records = |records: &[serde_json::Value]| serde_json::json!({ "Records": records }).to_string();
+    let worker = told.start().await;
+    let here = event("ObjectCreated:Put", bucket, "first.csv");
+    let bodies = [
+        records(&vec![here.clone(); 10]),
+        records(std::slice::from_ref(&here)),
+        records(&[event("ObjectRemoved:Delete", bucket, "first.csv"), here]),
+        records(&[event("ObjectCreated:Put", bucket, "never-there.csv")]),
+        records(&[event("ObjectCreated:Put", bucket, "results/20250401.1/first.receipt.json")]),
+        records(&[event("ObjectCreated:Put", bucket, "half.csv.part")]),
+        records(&[event("ObjectCreated:Put", "another", "first.csv")]),
+        records(&[]),
+        r#"{"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "b"}"#.to_owned(),
+    ];
+    for body in &bodies {
+        told.say(body).await;
+    }
+    told.queue_empties().await;
+    assert_eq!((told.app.uploads().await.len(), told.app.batches().await.len()), (1, 1));
+    assert!(!worker.log().contains("WARN"), "{}", worker.log());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_nobody_understands_is_left_to_the_dead_letter_queue_and_stops_nobody() {
+    let told = Told::new(To::Sqlite).await;
+    let dead = told.sqs.create_queue().queue_name(format!("{}-dead", told.app.bucket().name)).send().await;
+    let dead = dead.expect("the queue is created").queue_url.expect("an address");
+    let arn = told.arn().await;
+    let rule = format!(r#"{{"deadLetterTargetArn": "{arn}-dead", "maxReceiveCount": "2"}}"#);
+    let attributes = told.sqs.set_queue_attributes().queue_url(&told.url);
+    let attributes = attributes.attributes(QueueAttributeName::RedrivePolicy, rule);
+    attributes.attributes(QueueAttributeName::VisibilityTimeout, "1").send().await.expect("the rule is set");
+    let worker = told.start().await;
+    told.say("5125550142, not an event").await;
+    told.app.drop_file("after.csv", contacts(10, 1)).await;
+    told.batches_become(2).await;
+    let dead_letters = async || {
+        let received = told.sqs.receive_message().queue_url(&dead).visibility_timeout(0).send().await;
+        received.expect("the queue answers").messages().len()
+    };
+    told.app.wait_until("the message is a dead letter", async || dead_letters().await == 1).await;
+    assert!(worker.log().contains("not understood") && !worker.log().contains("5125550142"), "{}", worker.log());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_dead_letter_queue_such_a_message_is_dropped_after_a_few_times() {
+    let told = Told::new(To::Sqlite).await;
+    let attributes = told.sqs.set_queue_attributes().queue_url(&told.url);
+    attributes.attributes(QueueAttributeName::VisibilityTimeout, "0").send().await.expect("the time is set");
+    let worker = told.start().await;
+    told.say("{}").await;
+    told.queue_empties().await;
+    assert!(worker.log().contains("no dead-letter queue takes it"), "{}", worker.log());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_no_notice_tells_of_is_found_by_the_sweep() {
+    let mut told = Told::new(To::Sqlite).await;
+    told.app.set("WORKER_SWEEP_SECONDS", "1");
+    let _worker = told.start().await;
+    told.notify(false).await;
+    told.app.drop_file("untold.csv", contacts(10, 1)).await;
+    told.batches_become(2).await;
+    told.notify(true).await;
+    told.app.drop_file("told.csv", contacts(10, 2)).await;
+    told.batches_become(3).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_several_workers_on_one_queue_each_file_goes_to_one() {
+    let told = Told::new(To::Postgres).await;
+    let _first = told.start().await;
+    let _others = [told.app.start(&["run"]), told.app.start(&["run"]), told.app.start(&["run"])];
+    for seed in 1..=30 {
+        told.app.drop_file(&format!("calls_{seed}.csv"), contacts(20, seed)).await;
+    }
+    told.batches_become(31).await;
+    told.queue_empties().await;
+    let batches = told.app.batches().await;
+    assert!(batches.len() == 31 && batches.iter().all(|batch| batch.error_message.is_none()), "{batches:?}");
+}
