@@ -119,6 +119,7 @@ impl Config {
             ("worker.max_attempts", u64::from(self.worker.max_attempts)),
             ("worker.poll_ms", self.worker.poll_ms),
             ("worker.sweep_seconds", self.worker.sweep_seconds),
+            ("store.connect_seconds", self.store.connect_seconds),
             ("store.max_connections", u64::from(self.store.max_connections)),
             ("limits.columns", self.limits.columns as u64),
             ("limits.row_bytes", self.limits.row_bytes as u64),
@@ -284,7 +285,7 @@ mod tests {
           |
         2 | urll = 'x'
           | ^^^^
-        unknown field `urll`, expected `url` or `max_connections`
+        unknown field `urll`, expected one of `url`, `max_connections`, `connect_seconds`
         ");
         for (text, variables, expected) in [
             (

@@ -1,6 +1,7 @@
 //! `run`: the worker, and what is shown of its work.
 
 use std::io::IsTerminal as _;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::Args;
@@ -9,11 +10,15 @@ use tokio_util::sync::CancellationToken;
 
 use super::output::{BATCH_HEADER, Table, batch_row, note, printable, thousands};
 use super::{FINDINGS_OR_TROUBLE, OK, SOME_FAILED};
-use crate::bucket::Bucket;
+use crate::bucket::{self, Bucket};
 use crate::config::Config;
-use crate::store::Store;
+use crate::store::{self, Store};
 use crate::telemetry;
 use crate::worker::{Ending, Mode, News, Report, Worker};
+
+/// Between two tries to reach a server at the start.
+const FIRST_WAIT: Duration = Duration::from_secs(1);
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
 #[derive(Debug, Args)]
 #[command(after_help = "Exit codes:
@@ -39,9 +44,18 @@ pub(super) async fn run(args: &RunArgs, mut config: Config, json: bool) -> anyho
         config.bucket.url = url.clone();
     }
     let router = super::router(&config)?;
-    let bucket = Bucket::open(&config.bucket).await?;
-    let store = super::open_store(&config).await?;
-    store.migrate().await.with_context(|| format!("store {}", config.store.shown_url()))?;
+    let stop = CancellationToken::new();
+    tokio::spawn(heed_signals(stop.clone()));
+    let waits = !args.once;
+    let Some(bucket) = open(waits, &stop, async || Ok(Bucket::open(&config.bucket).await?)).await? else {
+        return Ok(OK);
+    };
+    let opened = open(waits, &stop, async || {
+        let store = super::open_store(&config).await?;
+        store.migrate().await.with_context(|| format!("store {}", config.store.shown_url()))?;
+        Ok(store)
+    });
+    let Some(store) = opened.await? else { return Ok(OK) };
 
     let doing = if args.once { "draining" } else { "watching" };
     note(&format!(
@@ -54,8 +68,6 @@ pub(super) async fn run(args: &RunArgs, mut config: Config, json: bool) -> anyho
         note("Drop CSV files there; Ctrl-C stops.");
     }
 
-    let stop = CancellationToken::new();
-    tokio::spawn(heed_signals(stop.clone()));
     let (news, heard) = unbounded_channel();
     let showing = tokio::spawn(show(heard, store.clone(), json));
     let mode = if args.once { Mode::Drain } else { Mode::Watch };
@@ -69,6 +81,39 @@ pub(super) async fn run(args: &RunArgs, mut config: Config, json: bool) -> anyho
         _ if args.once && stopped.faulty > 0 => SOME_FAILED,
         _ => OK,
     })
+}
+
+/// Opens what the worker needs. One that stays waits for a server that is away, however long; a mistake that waiting does not
+/// mend ends it at once. `None`: it was asked to stop while it waited.
+async fn open<T>(
+    waits: bool,
+    stop: &CancellationToken,
+    open: impl AsyncFn() -> anyhow::Result<T>,
+) -> anyhow::Result<Option<T>> {
+    let mut wait = FIRST_WAIT;
+    loop {
+        let error = tokio::select! {
+            opened = open() => match opened {
+                Ok(opened) => return Ok(Some(opened)),
+                Err(error) if waits && may_pass(&error) => error,
+                Err(error) => return Err(error),
+            },
+            () = stop.cancelled() => return Ok(None),
+        };
+        tracing::warn!(error = telemetry::chain(error.as_ref()), wait_seconds = wait.as_secs(), "not started yet");
+        tokio::select! {
+            () = tokio::time::sleep(wait) => {}
+            () = stop.cancelled() => return Ok(None),
+        }
+        wait = (wait * 2).min(LONGEST_WAIT);
+    }
+}
+
+/// Whether it is trouble that may go away by itself.
+fn may_pass(error: &anyhow::Error) -> bool {
+    let bucket = error.downcast_ref::<bucket::Error>().map(|error| error.kind == bucket::ErrorKind::Transient);
+    let store = error.downcast_ref::<store::Error>().map(|error| error.kind == store::ErrorKind::Transient);
+    bucket.or(store) == Some(true)
 }
 
 /// The first signal stops cleanly; the second does not wait.

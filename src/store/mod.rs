@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use crate::model::{Batch, BatchDraft, Claim, FileCode, Object, Request, RowChunk, Upload, UploadStatus, Verdicts};
 pub use error::{Error, ErrorKind};
-pub use protocol::{Backlog, Finding, Outcome, Published};
+pub use protocol::{Backlog, Finding, Outcome, Published, Requeued};
 
 /// Which database, and how it is used.
 #[derive(Clone, PartialEq, serde::Deserialize)]
@@ -32,11 +32,13 @@ pub struct StoreConfig {
     pub url: String,
     /// PostgreSQL: connections that one worker may hold.
     pub max_connections: u32,
+    /// PostgreSQL: how long to wait for a connection, in seconds.
+    pub connect_seconds: u64,
 }
 
 impl Default for StoreConfig {
     fn default() -> Self {
-        StoreConfig { url: "sqlite://batchdrop.db".to_owned(), max_connections: 8 }
+        StoreConfig { url: "sqlite://batchdrop.db".to_owned(), max_connections: 8, connect_seconds: 15 }
     }
 }
 
@@ -189,6 +191,12 @@ impl Store {
     /// The ledger, the newest first.
     pub async fn uploads(&self, status: Option<&str>, limit: u32) -> Result<Vec<Upload>, Error> {
         self.inner.uploads(status, limit).await
+    }
+
+    /// Has uploads that came to nothing worked on again; returns which. Loaded ones, and those being worked on, are left
+    /// as they are.
+    pub async fn requeue(&self, which: &Requeued) -> Result<Vec<i64>, Error> {
+        self.inner.requeue(which).await
     }
 
     /// What is still to be done for a bucket.

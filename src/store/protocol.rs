@@ -40,6 +40,15 @@ pub struct Backlog {
     pub next_due_seconds: Option<f64>,
 }
 
+/// Which uploads are to be worked on again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Requeued {
+    /// The one with this number in the ledger.
+    Upload(i64),
+    /// All that came to nothing with this `error_code`.
+    WithCode(FileCode),
+}
+
 /// One reason for which rows of a batch were not PENDING.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Finding {
@@ -78,6 +87,7 @@ pub(super) trait Protocol: Send + Sync {
     async fn findings(&self, batch_id: &str) -> Result<Vec<Finding>, Error>;
     async fn requests(&self, batch_id: &str, after: u32, limit: u32) -> Result<Vec<Request>, Error>;
     async fn uploads(&self, status: Option<&str>, limit: u32) -> Result<Vec<Upload>, Error>;
+    async fn requeue(&self, which: &Requeued) -> Result<Vec<i64>, Error>;
     async fn backlog(&self, bucket: &str) -> Result<Backlog, Error>;
 }
 

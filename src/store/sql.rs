@@ -451,6 +451,15 @@ macro_rules! ledger_sql {
                 rows.iter().map(read_upload).collect::<Result<_, _>>().map_err(Error::while_doing("list uploads"))
             }
 
+            async fn requeue(&self, which: &Requeued) -> Result<Vec<i64>, Error> {
+                let (upload_id, code) = match which {
+                    Requeued::Upload(id) => (Some(*id), None),
+                    Requeued::WithCode(code) => (None, Some(code.as_str())),
+                };
+                let query = sqlx::query_scalar(query_file!("requeue")).bind(upload_id).bind(code);
+                query.fetch_all(&self.writer).await.map_err(Error::while_doing("requeue uploads"))
+            }
+
             async fn backlog(&self, bucket: &str) -> Result<Backlog, Error> {
                 let what = "count the open uploads";
                 let row = sqlx::query(query_file!("backlog")).bind(bucket).fetch_one(&self.reader).await;

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use batchdrop::model::{BatchStatus, UploadStatus};
-use sqlx::{Connection as _, Executor as _, PgConnection};
+use sqlx::{ConnectOptions as _, Connection as _, Executor as _, PgConnection};
 
 use crate::support::app::{In, TestApp, To, contacts};
 
@@ -185,6 +185,70 @@ async fn trouble_that_stays_becomes_internal_error() {
     database.execute("alter table request_rows drop constraint trouble").await.expect("gone");
     app.drop_file("b.csv", contacts(3, 1)).await;
     assert_eq!(app.settle().await, 0, "the same content goes through, since the first batch FAILED");
+
+    let requeue = |arguments: &[&str]| app.output(&[&["requeue"], arguments].concat()).status.code();
+    assert_eq!(requeue(&["--code", "internal_error"]), Some(0));
+    assert_eq!(app.settle().await, 3, "by now its content is another batch");
+    let batches: Vec<_> = app.batches().await.into_iter().map(|batch| batch.error_code).collect();
+    assert_eq!(batches, [Some("DUPLICATE_FILE".to_owned()), None, Some("INTERNAL_ERROR".to_owned())]);
+    let loaded = app.uploads().await.into_iter().find(|upload| upload.key == "b.csv").expect("in the ledger");
+    assert_eq!(requeue(&[&loaded.upload_id.to_string()]), Some(1), "what is loaded is never loaded again");
+    assert_eq!(requeue(&["4711"]), Some(1));
+    assert_eq!(requeue(&[]), Some(2));
+}
+
+/// A requeued file is read again, by the rules that hold then.
+#[tokio::test]
+async fn a_file_that_was_refused_goes_through_once_the_rules_take_it() {
+    let mut app = TestApp::new(In::Folder, To::Sqlite).await;
+    app.set("LIMITS_ROWS", "2");
+    app.drop_file("a.csv", contacts(3, 1)).await;
+    app.drop_file("b.txt", contacts(3, 2)).await;
+    assert_eq!(app.settle().await, 3);
+    app.set("LIMITS_ROWS", "3");
+    app.configure("[campaigns.all]\nid = 1\nfiles = '*'\n");
+    assert_eq!(app.settle().await, 0, "by itself, nothing is read twice");
+    assert_eq!(app.output(&["requeue", "1", "2"]).status.code(), Some(0));
+    assert_eq!(app.settle().await, 0);
+    let mut files: Vec<_> =
+        app.batches().await.into_iter().map(|batch| (batch.upload_filename, batch.error_code)).collect();
+    files.sort();
+    let file = |name: &str, code: Option<&str>| (Some(name.to_owned()), code.map(str::to_owned));
+    assert_eq!(files, [file("a.csv", None), file("a.csv", Some("LIMIT_EXCEEDED")), file("b.txt", None)]);
+}
+
+/// A worker that stays waits for its database, and starts as soon as it is there; one that drains says so and ends.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_waits_for_a_database_that_is_away_at_the_start() {
+    let mut app = TestApp::new(In::Folder, To::Postgres).await;
+    app.drop_file("a.csv", contacts(3, 1)).await;
+    let address: sqlx::postgres::PgConnectOptions = app.store_url.parse().expect("an address");
+    let real = format!("{}:{}", address.get_host(), address.get_port());
+    // A port that nobody listens on yet.
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    drop(listener);
+    app.set("STORE_URL", address.clone().host("127.0.0.1").port(port).to_url_lossy().as_str());
+    app.set("STORE_CONNECT_SECONDS", "1");
+    assert_eq!(app.settle().await, 1);
+    let mut stopped = app.start(&["run"]);
+    let mut worker = app.start(&["run"]);
+    for running in [&stopped, &worker] {
+        app.wait_until("it says what it waits for", async || running.log().contains("not started yet")).await;
+    }
+    stopped.signal(libc::SIGTERM);
+    assert_eq!(stopped.wait(), Some(0), "while it waits, it can be stopped");
+
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await.expect("the port is still free");
+    tokio::spawn(async move {
+        while let Ok((mut here, _)) = listener.accept().await {
+            let mut there = tokio::net::TcpStream::connect(&real).await.expect("PostgreSQL answers");
+            tokio::spawn(async move { tokio::io::copy_bidirectional(&mut here, &mut there).await });
+        }
+    });
+    app.wait_until("the file is a batch", async || app.batches().await.len() == 1).await;
+    worker.signal(libc::SIGTERM);
+    assert_eq!(worker.wait(), Some(0));
 }
 
 /// A configuration that does not say where a file belongs is ours to mend: no batch, and no blame.

@@ -5,9 +5,9 @@ mod copy;
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{ConnectOptions as _, Executor as _, Pool, Row as _, Transaction};
+use sqlx::{ConnectOptions as _, Connection as _, Executor as _, Pool, Row as _, Transaction};
 
-use super::protocol::{Backlog, Finding, LoadProtocol, Outcome, Protocol, Published};
+use super::protocol::{Backlog, Finding, LoadProtocol, Outcome, Protocol, Published, Requeued};
 use super::sql::{batch_id, check_conservation, unsigned};
 use super::writing::{Pieces, Writing, Written};
 use super::{Error, StoreConfig};
@@ -42,13 +42,17 @@ impl Postgres {
     pub(super) async fn connect(config: &StoreConfig) -> Result<Self, Error> {
         let options: PgConnectOptions = config.url.parse().map_err(Error::while_doing("read its own address"))?;
         let options = options.application_name("batchdrop").disable_statement_logging();
+        let patience = Duration::from_secs(config.connect_seconds);
+        // A first connection by itself: the pool would say of a server that refuses only that time ran out.
+        let first = tokio::time::timeout(patience, options.connect());
+        let first =
+            first.await.unwrap_or(Err(sqlx::Error::PoolTimedOut)).map_err(Error::while_doing("reach PostgreSQL"))?;
+        first.close().await.map_err(Error::while_doing("reach PostgreSQL"))?;
         let pool = PgPoolOptions::new()
             .max_connections(config.max_connections)
-            .acquire_timeout(Duration::from_secs(15))
+            .acquire_timeout(patience)
             .after_connect(|connection, _| Box::pin(async { connection.execute(GUARD).await.map(|_| ()) }))
-            .connect_with(options)
-            .await
-            .map_err(Error::while_doing("reach PostgreSQL"))?;
+            .connect_lazy_with(options);
         Ok(Postgres { writer: pool.clone(), reader: pool })
     }
 }

@@ -59,7 +59,9 @@ impl TestApp {
             To::Sqlite => format!("sqlite://{}", directory.path().join("batchdrop.db").display()),
             To::Postgres => fresh_database().await,
         };
-        let store = Store::connect(&StoreConfig { url: store_url.clone(), max_connections: 4 }).await.expect("a store");
+        let store = Store::connect(&StoreConfig { url: store_url.clone(), max_connections: 4, ..Default::default() })
+            .await
+            .expect("a store");
         store.migrate().await.expect("a schema");
         let mut app = TestApp { store, store_url, directory, bucket, settings: BTreeMap::new() };
         // Tests drop whole files before they look; those that do not say so.
