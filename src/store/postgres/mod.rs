@@ -1,6 +1,7 @@
 //! PostgreSQL: requests come in by binary COPY, inside the transaction that publishes them.
 
 mod copy;
+mod nodelay;
 
 use std::time::Duration;
 
@@ -51,7 +52,10 @@ impl Postgres {
         let pool = PgPoolOptions::new()
             .max_connections(config.max_connections)
             .acquire_timeout(patience)
-            .after_connect(|connection, _| Box::pin(async { connection.execute(GUARD).await.map(|_| ()) }))
+            .after_connect(|connection, _| {
+                nodelay::send_at_once();
+                Box::pin(async { connection.execute(GUARD).await.map(|_| ()) })
+            })
             .connect_lazy_with(options);
         Ok(Postgres { writer: pool.clone(), reader: pool })
     }
