@@ -8,6 +8,7 @@ use batchdrop::model::{BatchStatus, UploadStatus};
 use sqlx::{ConnectOptions as _, Connection as _, Executor as _, PgConnection};
 
 use crate::support::app::{In, TestApp, To, contacts};
+use crate::support::dice::Dice;
 
 const FILES: usize = 6;
 
@@ -34,24 +35,6 @@ async fn undisturbed() -> Vec<String> {
     drop_files(&app).await;
     assert_eq!(app.settle().await, 3);
     outcome(&app).await
-}
-
-/// A small generator, so that a seed says everything.
-struct Dice(u64);
-
-impl Dice {
-    fn new() -> Dice {
-        let seed = uuid::Uuid::new_v4().as_u128() as u64;
-        println!("seed {seed}");
-        Dice(seed | 1)
-    }
-
-    fn roll(&mut self, below: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % below
-    }
 }
 
 async fn killed_at_any_moment(to: To) {

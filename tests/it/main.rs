@@ -8,5 +8,6 @@ mod floors;
 mod main_job;
 mod notices;
 mod rows;
+mod soak;
 mod store;
 mod support;

@@ -162,11 +162,16 @@ impl TestApp {
 
     /// All batches, the newest first.
     pub async fn batches(&self) -> Vec<Batch> {
-        self.store.batches(None, None, 10_000).await.expect("batches")
+        self.store.batches(None, None, 1_000_000).await.expect("batches")
     }
 
     pub async fn uploads(&self) -> Vec<Upload> {
-        self.store.uploads(None, 10_000).await.expect("uploads")
+        self.store.uploads(None, 1_000_000).await.expect("uploads")
+    }
+
+    /// How many of so many files are not settled yet, those included that no worker has seen.
+    pub async fn uploads_to_settle(&self, files: usize) -> usize {
+        files - self.uploads().await.iter().filter(|upload| upload.settled_at.is_some()).count()
     }
 
     pub async fn requests(&self, batch_id: &str) -> Vec<Request> {
