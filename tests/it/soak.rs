@@ -6,6 +6,7 @@
 //! repeats itself.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::time::Duration;
 
 use batchdrop::model::{Batch, BatchStatus};
@@ -51,9 +52,8 @@ struct Sender {
 impl Sender {
     async fn look(&mut self, app: &TestApp, newest: u32) {
         for batch in app.store.batches(Some("ACTIVE"), None, newest).await.expect("batches") {
-            if !self.seen.contains_key(&batch.batch_id) {
-                let whole = whole(app, &batch).await;
-                self.seen.insert(batch.batch_id, whole);
+            if let Entry::Vacant(new) = self.seen.entry(batch.batch_id.clone()) {
+                new.insert(whole(app, &batch).await);
             }
         }
     }
