@@ -109,6 +109,27 @@ pub(super) async fn batches(command: &BatchesCommand, store: &Store, json: bool)
     }
 }
 
+/// How the file was written; of what is nearly always the same, only what is not.
+fn dialect(batch: &Batch) -> Option<String> {
+    let Batch { encoding: Some(encoding), delimiter: Some(delimiter), .. } = batch else { return None };
+    let mut text = format!("{encoding}, delimiter \"{delimiter}\"");
+    let unusual = |name: &str, value: &Option<String>, usual: &[&str]| match value.as_deref() {
+        None => String::new(),
+        Some(value) if usual.contains(&value) => String::new(),
+        Some("") => format!(", no {name}"),
+        Some(value) => format!(", {name} {value}"),
+    };
+    text.push_str(&unusual("quote", &batch.quote, &["\""]));
+    text.push_str(&unusual("escape", &batch.quote_escape, &["\"", batch.quote.as_deref().unwrap_or_default()]));
+    text.push_str(&unusual("newline", &batch.newline, &["lf", "crlf"]));
+    text.push_str(&unusual("compression", &batch.compression, &[]));
+    match batch.header_line {
+        None | Some(1) => {}
+        Some(line) => text.push_str(&format!(", header in line {line}")),
+    }
+    Some(text)
+}
+
 fn describe(batch: &Batch) {
     let mut rows: Vec<(&str, String)> = vec![
         ("batch_id", batch.batch_id.clone()),
@@ -122,9 +143,7 @@ fn describe(batch: &Batch) {
     } else {
         rows.push(("rows", format!("{} = {}", thousands(batch.rows_read), sum(&batch.status_counts))));
     }
-    if let (Some(encoding), Some(delimiter)) = (&batch.encoding, &batch.delimiter) {
-        rows.push(("dialect", format!("{encoding}, delimiter \"{delimiter}\"")));
-    }
+    rows.extend(dialect(batch).map(|dialect| ("dialect", dialect)));
     rows.push(("bytes_read", thousands(batch.bytes_read)));
     rows.extend(batch.sha256.clone().map(|hash| ("sha256", hash)));
     rows.push(("upload_id", batch.upload_id.to_string()));

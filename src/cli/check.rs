@@ -144,7 +144,7 @@ fn check_file(
     match result {
         Ok(()) => {}
         Err(ReadError::Fault(fault)) => {
-            let delimiter = checked.dialect.as_ref().map(|dialect| dialect.delimiter);
+            let delimiter = checked.dialect.as_ref().map(|dialect| dialect.delimiter.as_bytes()[0]);
             checked.spot = place::find(path, &fault, delimiter);
             checked.fault = Some(fault);
         }

@@ -77,7 +77,11 @@ impl<R: Read> Records<R> {
     }
 
     pub fn dialect(&self) -> Dialect {
-        Dialect { encoding: self.text.encoding.name(), delimiter: self.grammar.delimiter }
+        Dialect {
+            encoding: self.text.encoding.name(),
+            delimiter: char::from(self.grammar.delimiter).to_string(),
+            ..Dialect::standard()
+        }
     }
 
     /// The next row that has any byte. It stays in the buffer until the next call.

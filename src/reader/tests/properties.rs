@@ -6,7 +6,6 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::read;
-use crate::model::Dialect;
 use crate::reader::Limits;
 
 /// Hands out its bytes in pieces of one size.
@@ -71,7 +70,7 @@ proptest! {
         let line_end = if crlf { csv::Terminator::CRLF } else { csv::Terminator::Any(b'\n') };
         let file = read(&written(&table, delimiter, line_end)[..], Limits::default());
         prop_assert_eq!(&file.fault, &None);
-        prop_assert_eq!(file.opened.unwrap().0, Dialect { encoding: "UTF-8", delimiter });
+        prop_assert_eq!(file.opened.unwrap().0, super::dialect("UTF-8", delimiter));
         let values: Vec<&Vec<String>> = file.rows.iter().map(|row| &row.values).collect();
         prop_assert_eq!(values, table[1..].iter().collect::<Vec<_>>());
         prop_assert!((1..).zip(&file.rows).all(|(number, row)| row.number == number));
