@@ -109,25 +109,9 @@ pub(super) async fn batches(command: &BatchesCommand, store: &Store, json: bool)
     }
 }
 
-/// How the file was written; of what is nearly always the same, only what is not.
 fn dialect(batch: &Batch) -> Option<String> {
-    let Batch { encoding: Some(encoding), delimiter: Some(delimiter), .. } = batch else { return None };
-    let mut text = format!("{encoding}, delimiter \"{delimiter}\"");
-    let unusual = |name: &str, value: &Option<String>, usual: &[&str]| match value.as_deref() {
-        None => String::new(),
-        Some(value) if usual.contains(&value) => String::new(),
-        Some("") => format!(", no {name}"),
-        Some(value) => format!(", {name} {value}"),
-    };
-    text.push_str(&unusual("quote", &batch.quote, &["\""]));
-    text.push_str(&unusual("escape", &batch.quote_escape, &["\"", batch.quote.as_deref().unwrap_or_default()]));
-    text.push_str(&unusual("newline", &batch.newline, &["lf", "crlf"]));
-    text.push_str(&unusual("compression", &batch.compression, &[]));
-    match batch.header_line {
-        None | Some(1) => {}
-        Some(line) => text.push_str(&format!(", header in line {line}")),
-    }
-    Some(text)
+    let others = [&batch.quote, &batch.quote_escape, &batch.newline, &batch.compression].map(|text| text.as_deref());
+    Some(super::output::dialect(batch.encoding.as_deref()?, batch.delimiter.as_deref()?, others, batch.header_line))
 }
 
 fn describe(batch: &Batch) {

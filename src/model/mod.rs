@@ -16,5 +16,5 @@ pub use campaign::{Campaign, Channel, KeyField};
 pub use fault::{Fault, FileCode, RowCode};
 pub use format::{Dialect, Format, Newline};
 pub use request::{IntakeStatus, NewRequest, Request, RowChunk};
-pub use row::{CellSpan, Header, Row};
+pub use row::{CellSpan, Header, Problem, Row};
 pub use upload::{Claim, Object, Upload, UploadStatus};

@@ -87,13 +87,14 @@ fn judge_rows(
     limits: Limits,
     reading: &mut Reading,
 ) -> Result<(), ReadOr> {
-    let mut rows = Rows::open(source, &HeaderRules::of(campaign.channel), limits)?;
+    let mut rows = Rows::open(source, &campaign.format, limits)?;
     reading.dialect = Some(rows.dialect.clone());
-    reading.header = Some(rows.header.clone());
-    let variables = rows.header.variables.clone();
-    let width = rows.header.names.len();
-    let mut judge = Judge::new(campaign, rows.header.clone())
-        .map_err(|trouble| ReadOr::Interrupted(Interrupted::Trouble(trouble)))?;
+    let header = rows.header(&HeaderRules::of(campaign)).map_err(ReadError::Fault)?;
+    reading.header = Some(header.clone());
+    let variables = header.variables.clone();
+    let width = header.names.len();
+    let mut judge =
+        Judge::new(campaign, header).map_err(|trouble| ReadOr::Interrupted(Interrupted::Trouble(trouble)))?;
     let mut chunk = RowChunk::default();
     while let Some(row) = rows.next_row()? {
         let judgement = judge.judge(&row);
