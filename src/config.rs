@@ -4,6 +4,8 @@
 //! read from `BATCHDROP_STORE_URL`, and `campaigns.late_payments.hold` from `BATCHDROP_CAMPAIGNS_LATE_PAYMENTS_HOLD`.
 //! Secrets belong into the environment, or come by the usual AWS chain.
 
+mod format;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
@@ -12,11 +14,12 @@ use serde::Deserialize;
 use toml::{Table, Value};
 
 use crate::bucket::BucketConfig;
-use crate::model::{Campaign, Channel, KeyField};
+use crate::model::{Campaign, Channel, KeyField, Newline};
 use crate::reader::Limits;
 use crate::store::StoreConfig;
 use crate::telemetry::LogConfig;
 use crate::worker::WorkerConfig;
+pub use format::{Aliases, told};
 
 /// Prefix of the environment variables that override keys.
 pub const ENVIRONMENT_PREFIX: &str = "BATCHDROP_";
@@ -63,6 +66,30 @@ pub struct CampaignConfig {
     pub max_invalid_percent: Option<f64>,
     /// The share counts from this many rows up; default 20.
     pub max_invalid_from_rows: Option<u64>,
+    /// What stands between two cells; default: told from the data.
+    pub delimiter: Option<String>,
+    /// The character around cells, `""` for none; default: told from the data.
+    pub quote: Option<String>,
+    /// The character that takes the next one's meaning away, `""` for none; default: told from the data.
+    pub escape: Option<String>,
+    /// What ends a row; default: each of them.
+    pub newline: Option<Newline>,
+    /// WHATWG label; default: UTF-8, or what the byte order mark says.
+    pub encoding: Option<String>,
+    /// Whether files have a header line; default true.
+    pub header: Option<bool>,
+    /// The columns' names, in place of the header's, or for files without one.
+    pub names: Option<Vec<String>>,
+    /// Lines at the top that are not read; default 0.
+    pub skip_rows: Option<u32>,
+    /// Rows that begin with this are not read.
+    pub comment: Option<String>,
+    /// More names for the columns that every file needs.
+    #[serde(default)]
+    pub aliases: Aliases,
+    /// Other columns that must be there, and whose cells must not be blank.
+    #[serde(default)]
+    pub required: Vec<String>,
 }
 
 /// A configuration that cannot be used. The text says where and what to do.
@@ -123,7 +150,9 @@ impl Config {
             ("store.max_connections", u64::from(self.store.max_connections)),
             ("limits.columns", self.limits.columns as u64),
             ("limits.row_bytes", self.limits.row_bytes as u64),
+            ("limits.cell_bytes", self.limits.cell_bytes as u64),
             ("limits.rows", u64::from(self.limits.rows)),
+            ("limits.unpacked_bytes", self.limits.unpacked_bytes),
         ];
         match at_least_one.iter().find(|(_, value)| *value == 0) {
             Some((key, _)) => Err(ConfigError(format!("{key} must be at least 1"))),
@@ -171,6 +200,7 @@ impl CampaignConfig {
             allow_repeats: self.allow_repeats.unwrap_or(default.allow_repeats),
             max_invalid_percent,
             max_invalid_from_rows: self.max_invalid_from_rows.unwrap_or(default.max_invalid_from_rows),
+            format: self.format(name)?,
         })
     }
 }
@@ -213,7 +243,13 @@ fn override_key(table: &mut Table, name: &str, value: &str) -> Result<(), Config
             let prefix = format!("{}_", campaign.to_ascii_lowercase().replace('-', "_"));
             if let (Some(key), Some(Value::Table(section))) = (key.strip_prefix(&prefix), campaigns.get_mut(&campaign))
             {
-                section.insert(key.to_owned(), value);
+                match key.strip_prefix("aliases_") {
+                    None => section.insert(key.to_owned(), value),
+                    Some(field) => {
+                        let aliases = section.entry("aliases").or_insert_with(|| Value::Table(Table::new()));
+                        aliases.as_table_mut().ok_or_else(unknown)?.insert(field.to_owned(), value)
+                    }
+                };
                 return Ok(());
             }
         }

@@ -109,6 +109,11 @@ pub(super) async fn batches(command: &BatchesCommand, store: &Store, json: bool)
     }
 }
 
+fn dialect(batch: &Batch) -> Option<String> {
+    let others = [&batch.quote, &batch.quote_escape, &batch.newline, &batch.compression].map(|text| text.as_deref());
+    Some(super::output::dialect(batch.encoding.as_deref()?, batch.delimiter.as_deref()?, others, batch.header_line))
+}
+
 fn describe(batch: &Batch) {
     let mut rows: Vec<(&str, String)> = vec![
         ("batch_id", batch.batch_id.clone()),
@@ -122,9 +127,7 @@ fn describe(batch: &Batch) {
     } else {
         rows.push(("rows", format!("{} = {}", thousands(batch.rows_read), sum(&batch.status_counts))));
     }
-    if let (Some(encoding), Some(delimiter)) = (&batch.encoding, &batch.delimiter) {
-        rows.push(("dialect", format!("{encoding}, delimiter \"{delimiter}\"")));
-    }
+    rows.extend(dialect(batch).map(|dialect| ("dialect", dialect)));
     rows.push(("bytes_read", thousands(batch.bytes_read)));
     rows.extend(batch.sha256.clone().map(|hash| ("sha256", hash)));
     rows.push(("upload_id", batch.upload_id.to_string()));

@@ -26,8 +26,8 @@ use crate::telemetry;
 
 What the command cannot know without a store: whether the same content was loaded before.
 Letters and digits of the rows it shows are masked, but for the last four of a target.
-With --json, a file is one object: file, campaign, fault, encoding, delimiter, rows_read, verdicts,
-counts (of each code), findings. Lines, rows and columns (in characters) count from 1.
+With --json, a file is one object: file, campaign, fault, encoding, delimiter, quote, quote_escape,
+newline, compression, header_line, rows_read, verdicts, counts (of each code), findings. Lines, rows and columns (in characters) count from 1.
 
 Examples:
   batchdrop check LATE_PAYMENTS_20250401.csv
@@ -106,7 +106,11 @@ pub(super) fn check(args: &CheckArgs, config: &Config, json: bool) -> anyhow::Re
     Ok(code)
 }
 
-fn campaign<'r>(router: &'r Router, wanted: Option<&str>, name: &str) -> anyhow::Result<Result<&'r Campaign, Fault>> {
+pub(super) fn campaign<'r>(
+    router: &'r Router,
+    wanted: Option<&str>,
+    name: &str,
+) -> anyhow::Result<Result<&'r Campaign, Fault>> {
     match wanted {
         None => Ok(router.route(name)?),
         Some(wanted) => {
@@ -144,8 +148,7 @@ fn check_file(
     match result {
         Ok(()) => {}
         Err(ReadError::Fault(fault)) => {
-            let delimiter = checked.dialect.as_ref().map(|dialect| dialect.delimiter);
-            checked.spot = place::find(path, &fault, delimiter);
+            checked.spot = place::find(path, &fault, checked.dialect.as_ref());
             checked.fault = Some(fault);
         }
         Err(ReadError::Source(error)) => return Err(error.into()),
@@ -160,12 +163,13 @@ fn judge_all(
     limit: usize,
     checked: &mut Checked,
 ) -> Result<(), ReadError> {
-    let mut rows = Rows::open(source, &HeaderRules::of(campaign.channel), limits)?;
+    let mut rows = Rows::open(source, &campaign.format, limits)?;
     checked.dialect = Some(rows.dialect.clone());
-    checked.columns = rows.header.names.len();
-    let target = rows.header.target;
-    let mut judge =
-        Judge::new(campaign, rows.header.clone()).map_err(|why| ReadError::Source(std::io::Error::other(why)))?;
+    checked.columns = rows.names.len();
+    let header = rows.header(&HeaderRules::of(campaign))?;
+    checked.columns = header.names.len();
+    let target = header.target;
+    let mut judge = Judge::new(campaign, header).map_err(|why| ReadError::Source(std::io::Error::other(why)))?;
     while let Some(row) = rows.next_row()? {
         let judgement = judge.judge(&row);
         if let Some(code) = judgement.code {
@@ -224,13 +228,7 @@ fn show(path: &Path, campaign: Option<&str>, checked: &Checked) {
         None => line(&format!("{name}  (no campaign)")),
     }
     if let Some(dialect) = &checked.dialect {
-        line(&format!(
-            "  {}, delimiter \"{}\", {}: {}",
-            dialect.encoding,
-            dialect.delimiter_text(),
-            count(checked.columns as u64, "column"),
-            rows(checked)
-        ));
+        line(&format!("  {}, {}: {}", written(dialect), count(checked.columns as u64, "column"), rows(checked)));
     }
     if let Some(fault) = &checked.fault {
         show_fault(&name, fault, checked.spot.as_ref());
@@ -263,6 +261,12 @@ fn rows(checked: &Checked) -> String {
         return "no rows".to_owned();
     }
     format!("{} = {}", count(total, "row"), sum(&checked.verdicts.by_status()))
+}
+
+fn written(dialect: &Dialect) -> String {
+    let (quote, escape) = (dialect.quote_text(), dialect.escape_text());
+    let others = [Some(quote.as_str()), Some(escape.as_str()), Some(dialect.newline), dialect.compression];
+    super::output::dialect(dialect.encoding, &dialect.delimiter_text(), others, dialect.header_line)
 }
 
 fn count(number: u64, noun: &str) -> String {
@@ -327,6 +331,11 @@ fn as_json(path: &Path, campaign: Option<&str>, checked: &Checked) -> serde_json
         "file": path.display().to_string(), "campaign": campaign, "fault": fault,
         "encoding": checked.dialect.as_ref().map(|dialect| dialect.encoding),
         "delimiter": checked.dialect.as_ref().map(Dialect::delimiter_text),
+        "quote": checked.dialect.as_ref().map(Dialect::quote_text),
+        "quote_escape": checked.dialect.as_ref().map(Dialect::escape_text),
+        "newline": checked.dialect.as_ref().map(|dialect| dialect.newline),
+        "compression": checked.dialect.as_ref().and_then(|dialect| dialect.compression),
+        "header_line": checked.dialect.as_ref().and_then(|dialect| dialect.header_line),
         "rows_read": checked.verdicts.total(), "verdicts": checked.verdicts, "counts": checked.counts,
         "findings": findings,
     })

@@ -8,6 +8,7 @@ mod excerpt;
 mod explain;
 mod output;
 mod place;
+mod read;
 mod requeue;
 mod run;
 
@@ -23,9 +24,9 @@ use crate::telemetry;
 
 /// A command came to its end without trouble.
 pub const OK: u8 = 0;
-/// `check`: there are findings. Other commands: trouble of ours.
+/// `check`, `read`: there are findings. Other commands: trouble of ours.
 pub const FINDINGS_OR_TROUBLE: u8 = 1;
-/// Wrong usage or configuration; `check`: trouble of ours too.
+/// Wrong usage or configuration; `check`, `read`: trouble of ours too.
 pub const USAGE: u8 = 2;
 /// `run --once`: some upload became no loaded batch.
 pub const SOME_FAILED: u8 = 3;
@@ -71,6 +72,8 @@ enum Command {
     Run(run::RunArgs),
     /// Read files as the worker would, and write nothing
     Check(check::CheckArgs),
+    /// Show files as they are read: plain CSV, whatever they were
+    Read(read::ReadArgs),
     /// Look at batches
     #[command(
         subcommand,
@@ -135,6 +138,7 @@ impl Cli {
         match &self.command {
             Command::Run(args) => run::run(args, config, shared.json).await,
             Command::Check(args) => check::check(args, &config, shared.json),
+            Command::Read(args) => read::read(args, &config, shared.json),
             Command::Batches(command) => batches::batches(command, &existing_store(&config).await?, shared.json).await,
             Command::Uploads(command) => batches::uploads(command, &existing_store(&config).await?, shared.json).await,
             Command::Requeue(args) => requeue::requeue(args, &existing_store(&config).await?, shared.json).await,
@@ -154,7 +158,7 @@ impl Cli {
         output::note(&format!("error: {}", text.trim_end()));
         match self.command {
             _ if trouble.is::<ConfigError>() => USAGE,
-            Command::Check(_) | Command::Config(_) | Command::Explain(_) => USAGE,
+            Command::Check(_) | Command::Read(_) | Command::Config(_) | Command::Explain(_) => USAGE,
             _ => FINDINGS_OR_TROUBLE,
         }
     }
@@ -207,7 +211,8 @@ async fn migrate(config: &Config) -> anyhow::Result<u8> {
 
 fn config_check(config: &Config, json: bool) -> anyhow::Result<u8> {
     let router = router(config)?;
-    let mut table = output::Table::new(&["ID", "CAMPAIGN", "FILES", "CHANNEL", "REGION", "UNIQUE", "HOLD"], json);
+    let mut table =
+        output::Table::new(&["ID", "CAMPAIGN", "FILES", "CHANNEL", "REGION", "UNIQUE", "HOLD", "READ AS"], json);
     for campaign in router.campaigns() {
         let channel = serde_json::to_value(campaign.channel)?;
         let unique = serde_json::to_value(&campaign.unique)?;
@@ -221,10 +226,12 @@ fn config_check(config: &Config, json: bool) -> anyhow::Result<u8> {
                 campaign.region.clone(),
                 unique_text.join(", "),
                 if campaign.hold { "yes" } else { "no" }.to_owned(),
+                crate::config::told(&campaign.format),
             ],
             &serde_json::json!({
                 "id": campaign.id, "name": campaign.name, "files": campaign.files, "channel": channel,
                 "region": campaign.region, "unique": unique, "hold": campaign.hold,
+                "read_as": crate::config::told(&campaign.format),
             }),
         );
     }

@@ -66,6 +66,27 @@ fn is_number(name: &str) -> bool {
     )
 }
 
+/// How a file was written; of what is nearly always the same, only what is not. `others` are quote, escape, newline and
+/// compression.
+pub(super) fn dialect(encoding: &str, delimiter: &str, others: [Option<&str>; 4], header_line: Option<u32>) -> String {
+    let [quote, escape, newline, compression] = others;
+    let mut text = format!("{encoding}, delimiter \"{delimiter}\"");
+    let mut add = |name: &str, value: Option<&str>, usual: &[&str]| match value {
+        None => {}
+        Some(value) if usual.contains(&value) => {}
+        Some("") => text.push_str(&format!(", no {name}")),
+        Some(value) => text.push_str(&format!(", {name} {value}")),
+    };
+    add("quote", quote, &["\""]);
+    add("escape", escape, &["\"", quote.unwrap_or_default()]);
+    add("newline", newline, &["lf", "crlf"]);
+    add("compression", compression, &[]);
+    if let Some(line) = header_line.filter(|line| *line != 1) {
+        text.push_str(&format!(", header in line {line}"));
+    }
+    text
+}
+
 /// The text with control characters made visible as `�`, so that it cannot move the cursor, set colours, or turn the
 /// direction of reading.
 pub(super) fn printable(text: &str) -> String {

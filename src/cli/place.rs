@@ -8,7 +8,7 @@ use std::io::{BufRead, BufReader, Cursor, Read as _, Result as IoResult};
 use std::path::Path;
 
 use crate::model::fault::Place;
-use crate::model::{Fault, FileCode};
+use crate::model::{Dialect, Fault, FileCode};
 
 /// More of one row is not looked at.
 const MOST_BYTES: usize = 64 << 20;
@@ -22,18 +22,24 @@ pub(super) struct Spot {
 }
 
 /// Finds the place of a fault. `None` where there is none, or where the file cannot be read again.
-pub(super) fn find(path: &Path, fault: &Fault, delimiter: Option<u8>) -> Option<Spot> {
+pub(super) fn find(path: &Path, fault: &Fault, dialect: Option<&Dialect>) -> Option<Spot> {
     let place = fault.place?;
+    if dialect.is_some_and(|dialect| dialect.compression.is_some()) {
+        return None;
+    }
+    let delimiter = dialect.and_then(|dialect| dialect.delimiter.bytes().next());
+    let told = dialect.and_then(|dialect| encoding_rs::Encoding::for_label(dialect.encoding.as_bytes()));
     let mut source = BufReader::new(File::open(path).ok()?);
     let head = source.fill_buf().ok()?;
-    match encoding_rs::Encoding::for_bom(head) {
+    let mark = encoding_rs::Encoding::for_bom(head);
+    match mark.or_else(|| told.map(|encoding| (encoding, 0))) {
         Some((encoding, _)) if encoding != encoding_rs::UTF_8 => {
             let mut bytes = Vec::new();
             source.take(MOST_BYTES as u64).read_to_end(&mut bytes).ok()?;
             let text = encoding.decode(&bytes).0.into_owned();
             spot(Cursor::new(text.into_bytes()), fault.code, place, delimiter)
         }
-        mark => {
+        _ => {
             source.consume(mark.map_or(0, |(_, bytes)| bytes));
             spot(source, fault.code, place, delimiter)
         }

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, Utc};
 
+use super::Dialect;
+
 /// A batch's status. PENDING is never seen from outside: it lasts as long as the loading transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "UPPERCASE")]
@@ -40,22 +42,6 @@ impl BatchStatus {
     pub fn parse(word: &str) -> Option<Self> {
         use BatchStatus::*;
         [Pending, Active, Paused, Failed, Canceled, Expired].into_iter().find(|status| status.as_str() == word)
-    }
-}
-
-/// How a file turned out to be written.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct Dialect {
-    /// WHATWG name of the encoding, such as `UTF-8` or `UTF-16LE`.
-    pub encoding: &'static str,
-    /// The byte between two cells: `,`, `;`, tab or `|`.
-    pub delimiter: u8,
-}
-
-impl Dialect {
-    /// The delimiter as text, `\t` for a tab.
-    pub fn delimiter_text(&self) -> String {
-        if self.delimiter == b'\t' { "\\t".to_owned() } else { char::from(self.delimiter).to_string() }
     }
 }
 
@@ -120,6 +106,12 @@ pub struct BatchDraft {
     /// The names of the columns other than reference_id and target, as spelled in the file, in its order:
     /// the keys of `request_variables`.
     pub variable_names: Vec<String>,
+    /// All names of the header in the file's order; empty where it was not read.
+    pub column_names: Vec<String>,
+    /// Which of them is the reference_id, from 1.
+    pub reference_column: Option<u32>,
+    /// Which of them is the target, from 1.
+    pub target_column: Option<u32>,
 }
 
 /// A batch as people and programs see it. The first block of fields has the names and meanings of the public SDK.
@@ -166,8 +158,18 @@ pub struct Batch {
     pub sha256: Option<String>,
     /// The file's encoding.
     pub encoding: Option<String>,
-    /// The character between two cells, `\t` for a tab.
+    /// What stands between two cells, `\t` for a tab.
     pub delimiter: Option<String>,
+    /// The character around cells; empty for none.
+    pub quote: Option<String>,
+    /// What makes a quote in quotes part of the cell: the quote itself where it is doubled; empty for none.
+    pub quote_escape: Option<String>,
+    /// `lf`, `crlf`, `cr` or `mixed`.
+    pub newline: Option<String>,
+    /// `gzip`, `zstd` or `zip`; `None` for a file sent as it is.
+    pub compression: Option<String>,
+    /// The line of the header; `None` where there is none.
+    pub header_line: Option<u32>,
     /// A date found in the file's name.
     pub filename_date: Option<NaiveDate>,
     /// When the upload was first seen.

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::Format;
+
 /// How the people of a campaign are contacted; it decides what a valid target is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -49,6 +51,8 @@ pub struct Campaign {
     pub max_invalid_percent: f64,
     /// …and it has at least this many rows.
     pub max_invalid_from_rows: u64,
+    /// How its files are written.
+    pub format: Format,
 }
 
 impl Default for Campaign {
@@ -66,6 +70,7 @@ impl Default for Campaign {
             allow_repeats: false,
             max_invalid_percent: 25.0,
             max_invalid_from_rows: 20,
+            format: Format::default(),
         }
     }
 }

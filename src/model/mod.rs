@@ -6,13 +6,15 @@
 pub mod batch;
 pub mod campaign;
 pub mod fault;
+pub mod format;
 pub mod request;
 pub mod row;
 pub mod upload;
 
-pub use batch::{Batch, BatchDraft, BatchStatus, Dialect, Verdicts};
+pub use batch::{Batch, BatchDraft, BatchStatus, Verdicts};
 pub use campaign::{Campaign, Channel, KeyField};
 pub use fault::{Fault, FileCode, RowCode};
+pub use format::{Dialect, Format, Newline};
 pub use request::{IntakeStatus, NewRequest, Request, RowChunk};
-pub use row::{CellSpan, Header, Row};
+pub use row::{CellSpan, Header, Problem, Row};
 pub use upload::{Claim, Object, Upload, UploadStatus};

@@ -11,6 +11,8 @@ pub struct Header {
     pub target: usize,
     /// The columns that become `request_variables`, in file order.
     pub variables: Vec<usize>,
+    /// Other columns whose cells must not be blank, under the names that the campaign gives them.
+    pub required: Vec<(String, usize)>,
 }
 
 impl Header {
@@ -29,7 +31,7 @@ pub struct CellSpan {
     pub end: u32,
     /// First byte of the cell in `raw`, an opening quote included.
     pub raw_start: u32,
-    /// The value differs from the raw text (doubled quotes were halved).
+    /// The value differs from the raw text (doubled quotes were halved, escapes taken off).
     pub is_unescaped: bool,
 }
 
@@ -42,10 +44,29 @@ pub struct Row<'a> {
     pub line: u32,
     /// The row as sent, without its line end.
     pub raw: &'a str,
-    /// The values of the cells that had doubled quotes, end to end.
+    /// The values of the cells that differ from their raw text, end to end.
     pub unescaped: &'a str,
     /// The cells, as many as the row has, which may differ from the header's count.
     pub cells: &'a [CellSpan],
+    /// Why the row cannot be used, whatever its cells say.
+    pub problem: Option<Problem>,
+}
+
+/// What is wrong with a row as it is written. Columns count from 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Problem {
+    /// Text follows a closing quote, or a quote is never closed. The row was cut by the best guess, and its line end.
+    Quotes {
+        /// The first cell in question.
+        column: usize,
+    },
+    /// A cell is longer than this installation takes.
+    TooLong {
+        /// Which.
+        column: usize,
+        /// How long it may be.
+        bytes: usize,
+    },
 }
 
 impl<'a> Row<'a> {

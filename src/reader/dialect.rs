@@ -1,99 +1,392 @@
-//! Which character stands between two cells, judged from the beginning of the file.
+//! How a file is written, judged from its beginning, as far as the campaign does not say it.
 //!
-//! For each candidate the beginning is cut into rows. The header must then have more than one cell; of those
-//! candidates the one wins with which the most rows have as many cells as the header. On a tie the one with more
-//! cells in the header wins, then the first of [`DELIMITERS`]. Where none gives two cells, it is the comma.
+//! For each candidate the beginning is cut into rows, and the one wins with which the most rows make sense and have as
+//! many cells as the header; on a tie the one with more cells in the header, then the first of [`DELIMITERS`]. Other
+//! quotes, an escape and rarer delimiters are looked at only where they may explain what the usual ones do not: a wrong
+//! guess does more harm than a plain reading. Where none gives two cells, it is the comma.
 //!
 //! Rows count before header cells because a header alone misleads: `reference_id;target;name, first` has a comma
 //! too, but only with the semicolon do the rows below agree with it.
 
-use super::scan::{Grammar, Scan, scan};
+use super::grammar::{Grammar, QUOTE, is_quoted};
+use super::mend::{Cut, cut};
+use super::scan::Scan;
+use crate::model::{CellSpan, Format};
 
 /// The delimiters in use, the likeliest first.
-const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
+const DELIMITERS: [&str; 4] = [",", ";", "\t", "|"];
 
-/// Judges by `beginning`; `is_all` says that it is the whole file.
-pub(super) fn delimiter(beginning: &[u8], is_all: bool) -> u8 {
-    let mut best = (DELIMITERS[0], (0, 0));
-    for delimiter in DELIMITERS {
-        let score = score(beginning, is_all, delimiter);
-        if score > best.1 {
-            best = (delimiter, score);
-        }
-    }
-    best.0
+/// Delimiters that are seen too, and that are part of many cells otherwise: the whole beginning must agree on them.
+const RARE_DELIMITERS: [&str; 4] = ["^", "~", ":", " "];
+
+/// Rows above the header that are looked for.
+const MOST_ROWS_ABOVE: usize = 20;
+
+/// What was found.
+pub(super) struct Found {
+    pub grammar: Grammar,
+    /// `lf`, `crlf`, `cr` or `mixed`.
+    pub newline: &'static str,
+    /// Rows above the header: a title, say.
+    pub rows_above: usize,
 }
 
-/// How many rows agree with the header, the header itself counted, and how many cells it has.
-fn score(beginning: &[u8], is_all: bool, delimiter: u8) -> (usize, usize) {
-    let grammar = Grammar { delimiter, cells: usize::MAX };
-    let mut cells = Vec::new();
-    let (mut rest, mut agreeing, mut header_cells) = (beginning, 0, 0);
-    loop {
-        let blank = rest.iter().take_while(|byte| matches!(byte, b'\n' | b'\r')).count();
-        rest = &rest[blank..];
-        if rest.is_empty() {
-            break;
+/// Judges by `beginning`; `is_all` says that it is the whole file.
+pub(super) fn detect(beginning: &[u8], is_all: bool, told: &Format, cells: usize) -> Found {
+    let sample = Sample { bytes: beginning, is_all, told, cells };
+    let mut best = sample.best(&DELIMITERS, &[QUOTE], &[None]);
+    if !best.is_certain() || best.may_be_quoted_otherwise(beginning) {
+        let quotes: &[u8] = if told.quote.is_none() { &[QUOTE, b'\''] } else { &[QUOTE] };
+        let escapes: &[Option<u8>] = if beginning.contains(&b'\\') { &[None, Some(b'\\')] } else { &[None] };
+        let other = sample.best(&DELIMITERS, quotes, escapes);
+        if other.explains_more_than(&best) {
+            best = other;
         }
-        let Scan::Row { length, .. } = scan(rest, is_all, grammar, &mut cells) else {
-            // A header longer than the beginning is judged by the part that is there.
-            if header_cells == 0 {
-                (header_cells, agreeing) = (cells.len(), 1);
-            }
-            break;
-        };
-        if !is_blank(&rest[..length]) {
-            if header_cells == 0 {
-                header_cells = cells.len();
-            }
-            agreeing += usize::from(cells.len() == header_cells);
-        }
-        rest = &rest[length..];
     }
-    if header_cells > 1 { (agreeing, header_cells) } else { (0, 0) }
+    if told.delimiter.is_none() && !best.is_good() {
+        let rare = sample.best(&RARE_DELIMITERS, &[QUOTE, b'\''], &[None]);
+        if rare.is_certain() && rare.rows > 1 && (rare.grammar.delimiter != b" " || rare.has_numbers) {
+            best = rare;
+        }
+    }
+    if told.delimiter.is_none() && best.is_padded && best.rows > 1 && best.grammar.delimiter != b" " {
+        let padded = [best.grammar.delimiter.as_slice(), b" "].concat();
+        best = sample.look(Grammar { delimiter: padded, ..best.grammar });
+    }
+    let newline = told.newline.map_or(best.newline(), |newline| newline.as_str());
+    Found { grammar: best.grammar, newline, rows_above: best.rows_above }
+}
+
+/// The beginning of a file, and what is known of it beforehand.
+struct Sample<'a> {
+    bytes: &'a [u8],
+    is_all: bool,
+    told: &'a Format,
+    cells: usize,
+}
+
+/// What a candidate makes of the beginning.
+struct Look {
+    grammar: Grammar,
+    /// Rows that are not blank, those above the header not counted.
+    rows: usize,
+    /// Those of them that make sense and have as many cells as the header, itself counted.
+    agreeing: usize,
+    header_cells: usize,
+    rows_above: usize,
+    /// Cells in quotes.
+    quoted: usize,
+    /// Some column has every cell that is not blank in quotes.
+    has_quoted_column: bool,
+    /// Every cell but a row's first begins with a space.
+    is_padded: bool,
+    /// Some column has a number in every row below the header.
+    has_numbers: bool,
+    /// Line ends of each kind behind rows: LF, CR LF, CR.
+    line_ends: [usize; 3],
+}
+
+impl Look {
+    /// A table with rows above its header must not beat one without: what stands there might be the header itself.
+    fn score(&self) -> (bool, usize, usize) {
+        if self.header_cells > 1 { (self.is_good(), self.agreeing, self.header_cells) } else { (false, 0, 0) }
+    }
+
+    /// Every row agrees with the header.
+    fn is_certain(&self) -> bool {
+        self.header_cells > 1 && self.rows_above == 0 && self.agreeing == self.rows
+    }
+
+    /// Nearly every row does.
+    fn is_good(&self) -> bool {
+        self.header_cells > 1 && self.rows_above == 0 && self.agreeing * 10 >= self.rows * 9
+    }
+
+    /// Whether there are cells that begin and end with an apostrophe, and none in the usual quotes.
+    fn may_be_quoted_otherwise(&self, bytes: &[u8]) -> bool {
+        self.quoted == 0 && memchr::memmem::find_iter(bytes, b"'").take(2).count() == 2
+    }
+
+    /// Whether it makes sense of more rows; or, with another quote, of as many, and whole columns are in such quotes.
+    fn explains_more_than(&self, usual: &Look) -> bool {
+        let is_other_quote = self.grammar.quote != usual.grammar.quote;
+        if !is_other_quote {
+            return (self.score().0, self.agreeing) > (usual.score().0, usual.agreeing);
+        }
+        let is_likely = self.quoted > 1 && self.is_good() && usual.quoted == 0;
+        is_likely && (self.agreeing > usual.agreeing || self.agreeing == usual.agreeing && self.has_quoted_column)
+    }
+
+    fn newline(&self) -> &'static str {
+        match self.line_ends {
+            [_, 0, 0] => "lf",
+            [0, _, 0] => "crlf",
+            [0, 0, _] => "cr",
+            _ => "mixed",
+        }
+    }
+}
+
+impl Sample<'_> {
+    /// The best of the candidates, of those that the campaign leaves open.
+    fn best(&self, delimiters: &[&str], quotes: &[u8], escapes: &[Option<u8>]) -> Look {
+        let usual = Grammar::of(self.told, self.cells);
+        let mut best: Option<Look> = None;
+        for quote in quotes {
+            for escape in escapes {
+                for delimiter in delimiters {
+                    let mut grammar = usual.clone();
+                    if self.told.delimiter.is_none() {
+                        grammar.delimiter = delimiter.as_bytes().to_vec();
+                    }
+                    if self.told.quote.is_none() {
+                        grammar.quote = Some(*quote);
+                    }
+                    if self.told.escape.is_none() {
+                        grammar.escape = *escape;
+                    }
+                    let look = self.look(grammar);
+                    let is_better = |best: &Look| match look.grammar.quote == best.grammar.quote {
+                        true => look.score() > best.score(),
+                        false => look.explains_more_than(best),
+                    };
+                    if best.as_ref().is_none_or(is_better) {
+                        best = Some(look);
+                    }
+                }
+            }
+        }
+        best.unwrap_or_else(|| self.look(usual))
+    }
+
+    /// Cuts the beginning into rows.
+    fn look(&self, grammar: Grammar) -> Look {
+        let comment = self.told.comment.as_deref().unwrap_or_default().as_bytes();
+        let (mut rest, mut cells, mut rows) = (self.bytes, Vec::new(), Vec::new());
+        let mut columns = Columns::default();
+        let mut line_ends = [0; 3];
+        let mut cut_off = None;
+        loop {
+            let blank = rest.iter().take_while(|byte| matches!(byte, b'\n' | b'\r')).count();
+            rest = &rest[blank..];
+            if rest.is_empty() {
+                break;
+            }
+            if !comment.is_empty() && rest.starts_with(comment) {
+                rest = &rest[grammar.line_end(rest, 0).unwrap_or(rest.len())..];
+                continue;
+            }
+            let width = rows.first().map(|row: &RowLook| row.cells);
+            let cut = match cut(rest, self.is_all, false, &grammar, width, &mut cells) {
+                Ok(cut) => cut,
+                Err(Scan::Unfinished { .. }) => {
+                    cut_off = Some(cells.len());
+                    break;
+                }
+                Err(_) => break,
+            };
+            let row = &rest[..cut.length];
+            if !is_blank(row) {
+                rows.push(columns.add(row, &cells, &cut));
+            }
+            rest = &rest[cut.length..];
+            match rest {
+                [b'\r', b'\n', ..] => line_ends[1] += 1,
+                [b'\n', ..] => line_ends[0] += 1,
+                [b'\r', ..] => line_ends[2] += 1,
+                _ => {}
+            }
+        }
+        // A header longer than the beginning is judged by the part that is there.
+        if let (true, Some(cells)) = (rows.is_empty(), cut_off) {
+            rows.push(RowLook { cells, filled: cells, is_broken: false });
+        }
+
+        let rows_above = self.rows_above(&rows);
+        let rows = &rows[rows_above..];
+        let header_cells = rows.first().map_or(0, |row| row.cells);
+        let agreeing = rows.iter().filter(|row| row.cells == header_cells && !row.is_broken).count();
+        Look {
+            grammar,
+            rows: rows.len(),
+            agreeing,
+            header_cells,
+            rows_above,
+            quoted: columns.quoted,
+            has_quoted_column: columns
+                .filled
+                .iter()
+                .zip(&columns.in_quotes)
+                .any(|(all, quoted)| *all > 1 && all == quoted),
+            is_padded: header_cells > 1 && !columns.has_unpadded,
+            has_numbers: columns.numbers.iter().any(|count| count + 1 == rows.len()),
+            line_ends,
+        }
+    }
+
+    /// How many rows stand above the header: up to a few with one cell that is not blank, as a title has, above a table
+    /// of which nearly every row has as many cells as its first, all of them filled there.
+    fn rows_above(&self, rows: &[RowLook]) -> usize {
+        if self.told.skip_rows > 0 || !self.told.header {
+            return 0;
+        }
+        let above = rows.iter().take_while(|row| row.filled <= 1).count();
+        let Some(header) = rows.get(above) else { return 0 };
+        let table = &rows[above..];
+        let agreeing = table.iter().filter(|row| row.cells == header.cells).count();
+        let is_table = header.filled == header.cells && header.cells > 1 && table.len() > 2;
+        if above <= MOST_ROWS_ABOVE && is_table && agreeing * 10 >= table.len() * 9 { above } else { 0 }
+    }
+}
+
+/// A row of the beginning.
+struct RowLook {
+    cells: usize,
+    /// Cells that are not blank.
+    filled: usize,
+    is_broken: bool,
+}
+
+/// What the cells of each column look like.
+#[derive(Default)]
+struct Columns {
+    filled: Vec<usize>,
+    in_quotes: Vec<usize>,
+    numbers: Vec<usize>,
+    quoted: usize,
+    has_unpadded: bool,
+}
+
+impl Columns {
+    fn add(&mut self, row: &[u8], cells: &[CellSpan], cut: &Cut) -> RowLook {
+        let wider = cells.len().max(self.filled.len());
+        for counts in [&mut self.filled, &mut self.in_quotes, &mut self.numbers] {
+            counts.resize(wider, 0);
+        }
+        let mut filled = 0;
+        for (column, cell) in cells.iter().enumerate() {
+            let value = row[cell.start as usize..cell.end as usize].trim_ascii();
+            let quoted = usize::from(is_quoted(cell) && cut.broken.is_none());
+            self.quoted += quoted;
+            self.has_unpadded |= column > 0 && row.get(cell.raw_start as usize) != Some(&b' ');
+            if !value.is_empty() {
+                filled += 1;
+                self.filled[column] += 1;
+                self.in_quotes[column] += quoted;
+                let is_number = value.iter().all(|byte| byte.is_ascii_digit() || b".,+-".contains(byte));
+                self.numbers[column] += usize::from(is_number);
+            }
+        }
+        RowLook { cells: cells.len(), filled, is_broken: cut.broken.is_some() }
+    }
 }
 
 /// Nothing but white space, quotes and delimiters of any kind, as above the header of some exports.
-fn is_blank(row: &[u8]) -> bool {
-    row.iter().all(|byte| byte.is_ascii_whitespace() || *byte == b'"' || DELIMITERS.contains(byte))
+pub(super) fn is_blank(row: &[u8]) -> bool {
+    row.iter().all(|byte| byte.is_ascii_whitespace() || *byte == QUOTE || b",;|".contains(byte))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn found(text: &str) -> Found {
+        detect(text.as_bytes(), true, &Format::default(), 100)
+    }
+
+    fn delimiter(text: &[u8], is_all: bool) -> String {
+        String::from_utf8(detect(text, is_all, &Format::default(), 100).grammar.delimiter).unwrap()
+    }
+
     #[test]
     fn the_delimiter_that_the_rows_agree_on_wins() {
         let cases = [
-            ("reference_id,target\nA1,5125550142\n", b','),
-            ("reference_id;target\nA1;5125550142\n", b';'),
-            ("reference_id\ttarget\nA1\t5125550142\n", b'\t'),
-            ("reference_id|target\nA1|5125550142\n", b'|'),
+            ("reference_id,target\nA1,5125550142\n", ","),
+            ("reference_id;target\nA1;5125550142\n", ";"),
+            ("reference_id\ttarget\nA1\t5125550142\n", "\t"),
+            ("reference_id|target\nA1|5125550142\n", "|"),
             // More commas than semicolons, but not in every row.
-            ("reference_id;target;name, first, last\nA1;1;x\nA2;2;y\n", b';'),
-            ("reference_id;target;amount\nA1;1;1,50\nA2;2;2,50\n", b';'),
+            ("reference_id;target;name, first, last\nA1;1;x\nA2;2;y\n", ";"),
+            ("reference_id;target;amount\nA1;1;1,50\nA2;2;2,50\n", ";"),
+            ("id;amount\n1;1,50\n2;2,50\n3;2,50\n4;2,50\n5;2,50;\n6;2,50\n7;2,50\n8;2,5\n9;2,5\n9;2,5\n9;2,5\n", ";"),
             // Delimiters in quotes do not count.
-            ("\"a,b,c\";d\n\"1,2,3\";4\n", b';'),
-            ("\"a\";\"b\"\n\"x,\ny,\n\";\"1\"\n", b';'),
+            ("\"a,b,c\";d\n\"1,2,3\";4\n", ";"),
+            ("\"a\";\"b\"\n\"x,\ny,\n\";\"1\"\n", ";"),
             // Some ragged rows do not turn the tables.
-            ("a,b,c|d\n1,2,3\n1,2\n1,2,3\n1,2,3\n", b','),
+            ("a,b,c|d\n1,2,3\n1,2\n1,2,3\n1,2,3\n", ","),
             // Blank lines and a blank row above the header.
-            ("\n\r\n,,,\na;b\n1;2\n", b';'),
+            ("\n\r\n,,,\na;b\n1;2\n", ";"),
             // Only a header: more cells win.
-            ("a,b;c;d", b';'),
-            ("a,b;c", b','),
-            ("reference_id", b','),
-            ("", b','),
-            ("\n\n", b','),
+            ("a,b;c;d", ";"),
+            ("a,b;c", ","),
+            ("reference_id", ","),
+            ("", ","),
+            ("\n\n", ","),
+            // The rarer ones, where all rows agree.
+            ("id^phone^amount\n1^2^3,5\n4^5^6,5\n7^8^9,5\n0^1^2,5\n", "^"),
+            ("id~phone\n1~2\n", "~"),
+            ("id:phone\n1:2\n", ":"),
+            ("id phone name\n1 2 Ann\n3 4 Bob\n", " "),
+            ("id phone name\n1 2 Ann\n3 4 Bob Lee\n", ","),
+            ("full name\nAnn Lee\nBob Ray\n", ","),
+            ("time\n10:30\n11:30\n", ","),
+            // A space behind every delimiter is part of it.
+            ("id, phone, name\n1, 2, Ann\n3, 4, \n", ", "),
+            ("id; phone; name\n1; 2; Ann\n", "; "),
+            ("id, phone, name\n1, 2, Ann\n3,4,Bob\n", ","),
         ];
         for (text, expected) in cases {
-            assert_eq!(char::from(delimiter(text.as_bytes(), true)), char::from(expected), "{text:?}");
+            assert_eq!(delimiter(text.as_bytes(), true), expected, "{text:?}");
         }
     }
 
     #[test]
     fn a_row_cut_off_by_the_end_of_the_beginning_does_not_count() {
-        assert_eq!(delimiter(b"a;b,c;d\n1;2;3\n1;", false), b';');
-        assert_eq!(delimiter(b"a;b;c,d", false), b';');
+        assert_eq!(delimiter(b"a;b,c;d\n1;2;3\n1;", false), ";");
+        assert_eq!(delimiter(b"a;b;c,d", false), ";");
+    }
+
+    #[test]
+    fn other_quotes_and_escapes_are_taken_where_they_explain_more() {
+        let cases: [(&str, u8, Option<u8>); 10] = [
+            ("a,b\n1,\"x\"\n", b'"', None),
+            ("a,b\n1,'x, y'\n2,'z, y'\n", b'\'', None),
+            ("a,b\n1,'x'\n2,'y'\n", b'"', None),
+            ("'a','b'\n'1','x'\n'2','y'\n", b'\'', None),
+            ("a,b\n1,O'Brien\n2,D'Arcy\n3,'t Hooft\n", b'"', None),
+            ("a,b\n1,'x'\n2,y\n3,\"z, 'q'\"\n", b'"', None),
+            ("a,b\n1,\"x \\\"y\\\" z\"\n2,b\n", b'"', Some(b'\\')),
+            ("a,b\n1,\"x, \\\"\"\n2,b\n", b'"', Some(b'\\')),
+            ("a,b\n1,C:\\\n2,\"D:\\x\"\n", b'"', None),
+            ("a,b\n1,\"x \"\"y\"\"\"\n2,\\N\n", b'"', None),
+        ];
+        for (text, quote, escape) in cases {
+            let grammar = found(text).grammar;
+            assert_eq!((grammar.quote, grammar.escape), (Some(quote), escape), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_title_above_the_table_is_told_from_a_header() {
+        let cases = [
+            ("Contacts of May\nid,phone\n1,2\n3,4\n", 1),
+            ("Contacts,,\n\nby Ann,,\nid,phone,name\n1,2,a\n3,4,b\n", 2),
+            ("Contacts of May\nid,phone\n1,2\n", 0),
+            ("Contacts of May\nid,phone\n1,2\n3\n", 0),
+            ("Contacts, May\nid,phone,name\n1,2,a\n3,4,b\n", 0),
+            ("id\n1,2\n3,4\n5,\n", 1),
+            ("id\n1\n2\n", 0),
+        ];
+        for (text, rows_above) in cases {
+            assert_eq!(found(text).rows_above, rows_above, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn line_ends_are_named() {
+        for (text, newline) in [("a,b", "lf"), ("a\r\nb", "crlf"), ("a,b\r1,2\r", "cr"), ("a\nb\r\n", "mixed")] {
+            assert_eq!(found(text).newline, newline, "{text:?}");
+        }
+        assert_eq!(found("a,\"b\r\n\"\n").newline, "lf", "only between rows");
     }
 }

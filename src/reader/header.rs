@@ -3,7 +3,7 @@
 //! Promise: no message quotes a name. In a file without a header the first line is a person's data.
 
 use crate::model::fault::Place;
-use crate::model::{Channel, Fault, FileCode, Header};
+use crate::model::{Campaign, Channel, Fault, FileCode, Header};
 
 /// The columns that a rejects file has before the sender's own; it may be mended and dropped as it is.
 const REJECTS_COLUMNS: [&str; 5] = ["_row", "_line", "_status", "_code", "_message"];
@@ -23,7 +23,7 @@ const PHONE_ALIASES: [&str; 9] = [
     "number1",
 ];
 
-const EMAIL_ALIASES: [&str; 2] = ["email", "email_address"];
+const EMAIL_ALIASES: [&str; 3] = ["email", "email_address", "e_mail"];
 
 /// Which names make a column the reference_id or the target.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,15 +32,21 @@ pub struct HeaderRules {
     pub reference_aliases: Vec<String>,
     /// Other names for `target`.
     pub target_aliases: Vec<String>,
+    /// Columns that must be there beside these two.
+    pub required: Vec<String>,
 }
 
 impl HeaderRules {
-    /// The names for a campaign of this channel.
-    pub fn of(channel: Channel) -> Self {
-        match channel {
+    /// The names for a campaign: those for its channel, and its own.
+    pub fn of(campaign: &Campaign) -> Self {
+        let mut rules = match campaign.channel {
             Channel::Voice | Channel::Sms => Self::phone(),
             Channel::Email => Self::email(),
-        }
+        };
+        rules.reference_aliases.extend_from_slice(&campaign.format.reference_aliases);
+        rules.target_aliases.extend_from_slice(&campaign.format.target_aliases);
+        rules.required.clone_from(&campaign.format.required);
+        rules
     }
 
     /// The names for campaigns that call or text.
@@ -55,7 +61,11 @@ impl HeaderRules {
 
     fn with_targets(targets: &[&str]) -> Self {
         let owned = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
-        HeaderRules { reference_aliases: owned(&REFERENCE_ALIASES), target_aliases: owned(targets) }
+        HeaderRules {
+            reference_aliases: owned(&REFERENCE_ALIASES),
+            target_aliases: owned(targets),
+            required: Vec::new(),
+        }
     }
 
     /// Reads the header on `line` from its cells, of which at least one is not blank.
@@ -69,9 +79,12 @@ impl HeaderRules {
         let line = u64::from(line);
         let targets = columns(&folded, "target", &self.target_aliases);
         let references = columns(&folded, "reference_id", &self.reference_aliases);
-        if targets.is_empty() || references.is_empty() {
-            return Err(self.missing(targets.is_empty(), references.is_empty(), names.len(), line));
+        let place = |name: &String| folded.iter().position(|folded| *folded == fold(name));
+        if targets.is_empty() || references.is_empty() || self.required.iter().any(|name| place(name).is_none()) {
+            let others = self.required.iter().filter(|name| place(name).is_none()).map(String::as_str).collect();
+            return Err(self.missing(targets.is_empty(), references.is_empty(), others, names.len(), line));
         }
+        let required = self.required.iter().filter_map(|name| Some((name.clone(), place(name)?))).collect();
         each_has_its_own_name(&folded, line)?;
         if let Some(column) = names.iter().position(|name| name.contains('\0')) {
             let detail = "the column's name holds a NUL byte; export the file again as \"CSV UTF-8\"";
@@ -84,16 +97,19 @@ impl HeaderRules {
             column != target && column != reference_id && !REJECTS_COLUMNS.contains(&names[column].as_str())
         };
         let variables = (0..names.len()).filter(is_variable).collect();
-        Ok(Header { names, reference_id, target, variables })
+        Ok(Header { names, reference_id, target, variables, required })
     }
 
     /// The text begins with the missing fields, the target first, so that it can be told from its beginning.
-    fn missing(&self, target: bool, reference_id: bool, columns: usize, line: u64) -> Fault {
+    fn missing(&self, target: bool, reference_id: bool, others: Vec<&str>, columns: usize, line: u64) -> Fault {
         let missing =
             [("target", target, &self.target_aliases), ("reference_id", reference_id, &self.reference_aliases)];
         let missing = || missing.iter().filter(|(_, is_missing, _)| *is_missing);
-        let fields: Vec<&str> = missing().map(|(field, ..)| *field).collect();
-        let remedies: Vec<String> = missing().map(|(field, _, aliases)| choice(field, aliases)).collect();
+        let fields: Vec<&str> = missing().map(|(field, ..)| *field).chain(others.iter().copied()).collect();
+        let remedies: Vec<String> = missing()
+            .map(|(field, _, aliases)| choice(field, aliases))
+            .chain(others.iter().map(|&name| name.to_owned()))
+            .collect();
 
         let line_text = if line == 1 { "the first line".to_owned() } else { format!("line {line}") };
         let columns_text = match columns {
@@ -215,6 +231,25 @@ mod tests {
             FileCode::MissingRequiredFields
         );
         assert_eq!(email.read(["phone", "Email Address", "ref.id"].into_iter(), 1).map(|header| header.target), Ok(1));
+    }
+
+    #[test]
+    fn a_campaigns_own_names_and_required_columns_count() {
+        let mut campaign = Campaign { channel: Channel::Email, ..Campaign::default() };
+        campaign.format.reference_aliases = vec!["Policy No".to_owned()];
+        campaign.format.target_aliases = vec!["Correo".to_owned()];
+        campaign.format.required = vec!["Due Date".to_owned(), "amount".to_owned()];
+        let rules = HeaderRules::of(&campaign);
+        let read = |cells: &[&str]| rules.read(cells.iter().copied(), 1);
+        let header = read(&["correo", "policy_no", "AMOUNT", "due-date"]).unwrap();
+        assert_eq!((header.target, header.reference_id), (0, 1));
+        assert_eq!(header.required, [("Due Date".to_owned(), 3), ("amount".to_owned(), 2)]);
+        assert_eq!(read(&["E-Mail", "ref_id", "amount", "due date"]).map(|header| header.target), Ok(0));
+        assert_eq!(
+            read(&["E-Mail", "name", "amount"]).unwrap_err().message(),
+            "Missing required fields: reference_id, Due Date (the first line is the header and has 3 columns; \
+             name one column reference_id, ref_id or reference, and one Due Date)"
+        );
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! Bytes to rows. Pure and synchronous: no tokio, no database, no network; memory does not grow with the file.
 //!
 //! ```text
-//! bytes ──▶ decode (BOM, UTF-16; sniff: what is no text at all) ──▶ UTF-8
-//!       ──▶ records (whole rows in the buffer) ◀── scan (a row's cells), dialect (the delimiter)
-//!       ──▶ header (which column is what) ──▶ rows
+//! bytes ──▶ unpack (gzip, zstd, zip)
+//!       ──▶ decode (byte order marks, encodings; sniff: what is no text at all) ──▶ UTF-8
+//!       ──▶ records (whole rows in the buffer) ◀── dialect (its grammar), scan (a row's cells), mend (stray quotes)
+//!       ──▶ rows (a table) ──▶ header (which column plays which role)
 //! ```
 //!
 //! What is wrong with the file is a [`Fault`]; what goes wrong in fetching it is the [`std::io::Error`] of the
@@ -11,13 +12,16 @@
 
 mod decode;
 mod dialect;
+mod grammar;
 mod header;
+mod mend;
 mod records;
 mod rows;
 mod scan;
 mod sniff;
 #[cfg(test)]
 mod tests;
+mod unpack;
 
 use crate::model::Fault;
 pub use header::HeaderRules;
@@ -31,13 +35,23 @@ pub struct Limits {
     pub columns: usize,
     /// Bytes of one row, line breaks in quotes included.
     pub row_bytes: usize,
+    /// Bytes of one cell; a row with a longer one is INVALID.
+    pub cell_bytes: usize,
     /// Data rows.
     pub rows: u32,
+    /// Bytes of a packed file when it is unpacked.
+    pub unpacked_bytes: u64,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Limits { columns: 2_000, row_bytes: 1 << 20, rows: 100_000_000 }
+        Limits {
+            columns: 2_000,
+            row_bytes: 1 << 20,
+            cell_bytes: 256 << 10,
+            rows: 100_000_000,
+            unpacked_bytes: 64 << 30,
+        }
     }
 }
 

@@ -10,14 +10,17 @@ use encoding_rs::{Encoding, UTF_8};
 
 use super::decode::Text;
 use super::dialect;
-use super::scan::{Grammar, Scan, line_breaks, scan};
+use super::grammar::Grammar;
+use super::mend::cut;
+use super::scan::{Scan, line_breaks, scan};
+use super::unpack::read_error;
 use super::{Limits, ReadError};
-use crate::model::{CellSpan, Dialect, Fault, FileCode};
+use crate::model::{CellSpan, Dialect, Fault, FileCode, Format, Newline};
 
 /// The buffer to begin with.
 const BUFFER_BYTES: usize = 256 << 10;
 
-/// How much of the file is looked at to tell the delimiter.
+/// How much of the file is looked at to tell its dialect.
 const BEGINNING_BYTES: usize = 64 << 10;
 
 /// Where a row stands in the buffer and in the file.
@@ -28,14 +31,26 @@ pub(super) struct Record {
     pub line: u32,
     /// The line on which it ends.
     pub last_line: u32,
-    /// Some cell has doubled quotes.
-    pub has_doubled: bool,
+    /// Some cell's value differs from its raw text.
+    pub has_escapes: bool,
+    /// The first cell, from 0, whose quotes make no sense.
+    pub broken: Option<usize>,
 }
+
+/// A row's text, and where its cells are in it.
+pub(super) type RawRow<'a> = (&'a str, &'a mut Vec<CellSpan>);
 
 /// A text being cut into rows.
 pub(super) struct Records<R> {
     text: Text<R>,
-    grammar: Grammar,
+    pub grammar: Grammar,
+    newline: &'static str,
+    /// Rows at the beginning were taken for a title above the header.
+    pub is_below_a_title: bool,
+    /// Rows that begin with these bytes are not read; empty where there are none such.
+    comment: Vec<u8>,
+    /// How many cells a row of the table has, once the header is known.
+    pub columns: Option<usize>,
     row_bytes: usize,
     buffer: Vec<u8>,
     /// The part of the buffer that is read from the text and not yet cut into rows.
@@ -46,20 +61,27 @@ pub(super) struct Records<R> {
     line: u32,
     /// The byte before it was a CR, so that an LF belongs to the same line end.
     is_after_cr: bool,
+    /// The rest of the line is not read.
+    is_in_comment: bool,
     /// The cells of the record found last.
     cells: Vec<CellSpan>,
 }
 
 impl<R: Read> Records<R> {
-    /// Tells the delimiter from the beginning of the text.
-    pub fn open(text: Text<R>, limits: Limits) -> Result<Self, ReadError> {
-        Self::with_buffer(text, limits, BUFFER_BYTES)
+    /// Tells the dialect by the beginning of the text, as far as the campaign does not. Lines above the header are
+    /// behind it then.
+    pub fn open(text: Text<R>, format: &Format, limits: Limits) -> Result<Self, ReadError> {
+        Self::with_buffer(text, format, limits, BUFFER_BYTES)
     }
 
-    fn with_buffer(text: Text<R>, limits: Limits, bytes: usize) -> Result<Self, ReadError> {
+    fn with_buffer(text: Text<R>, format: &Format, limits: Limits, bytes: usize) -> Result<Self, ReadError> {
         let mut records = Records {
             text,
-            grammar: Grammar { delimiter: b',', cells: limits.columns },
+            grammar: Grammar::of(format, limits.columns),
+            newline: "lf",
+            is_below_a_title: false,
+            comment: format.comment.clone().unwrap_or_default().into_bytes(),
+            columns: None,
             // Cells count their bytes in 32 bits.
             row_bytes: limits.row_bytes.min(u32::MAX as usize - 1),
             buffer: vec![0; bytes],
@@ -67,37 +89,102 @@ impl<R: Read> Records<R> {
             is_all: false,
             line: 1,
             is_after_cr: false,
+            is_in_comment: false,
             cells: Vec::new(),
         };
         records.read_on()?;
-        let beginning = &records.buffer[..records.unread.end.min(BEGINNING_BYTES)];
-        let is_whole_file = records.is_all && beginning.len() == records.unread.end;
-        records.grammar.delimiter = dialect::delimiter(beginning, is_whole_file);
+        let mut told = format.clone();
+        if let Some(delimiter) = records.delimiter_line(format) {
+            told.delimiter = Some(delimiter);
+            records.skip_line()?;
+        }
+        for _ in 0..format.skip_rows {
+            records.skip_line()?;
+        }
+        if format.skip_rows > 0 {
+            records.read_on()?;
+        }
+
+        let end = records.unread.end.min(records.unread.start + BEGINNING_BYTES);
+        let is_whole_file = records.is_all && end == records.unread.end;
+        let beginning = &records.buffer[records.unread.start..end];
+        let found = dialect::detect(beginning, is_whole_file, &told, limits.columns);
+        records.grammar = found.grammar;
+        records.newline = found.newline;
+        records.is_below_a_title = found.rows_above > 0;
+        let mut above = found.rows_above;
+        while above > 0 {
+            let Some(record) = records.next()? else { break };
+            above -= usize::from(!dialect::is_blank(&records.buffer[record.bytes]));
+        }
         Ok(records)
     }
 
+    /// How the file is written, but for its header.
     pub fn dialect(&self) -> Dialect {
-        Dialect { encoding: self.text.encoding.name(), delimiter: self.grammar.delimiter }
+        let grammar = &self.grammar;
+        Dialect {
+            encoding: self.text.encoding.name(),
+            delimiter: String::from_utf8_lossy(&grammar.delimiter).into_owned(),
+            quote: grammar.quote,
+            escape: grammar.escape.or(grammar.quote),
+            newline: self.newline,
+            compression: self.text.compression,
+            header_line: None,
+        }
+    }
+
+    /// The delimiter that Excel's `sep=;` above the header names, unless the campaign says what stands there.
+    fn delimiter_line(&self, format: &Format) -> Option<String> {
+        let is_told = format.delimiter.is_some() || format.skip_rows > 0 || !format.header;
+        let line = &self.buffer[self.unread.clone()];
+        let line = &line[..line.iter().take(16).position(|byte| matches!(byte, b'\n' | b'\r'))?];
+        let line = line.strip_prefix(b"\"").and_then(|line| line.strip_suffix(b"\"")).unwrap_or(line);
+        match (is_told, line) {
+            (false, [b's' | b'S', b'e' | b'E', b'p' | b'P', b'=', delimiter]) if delimiter.is_ascii() => {
+                Some(char::from(*delimiter).to_string())
+            }
+            _ => None,
+        }
     }
 
     /// The next row that has any byte. It stays in the buffer until the next call.
+    #[inline]
     pub fn next(&mut self) -> Result<Option<Record>, ReadError> {
         loop {
-            if self.skip_line_ends() {
+            if self.is_in_comment {
+                self.is_in_comment = !self.leave_line();
+            }
+            if !self.is_in_comment && self.skip_line_ends() {
+                match self.begins_comment() {
+                    Some(false) => {}
+                    Some(true) => {
+                        self.is_in_comment = true;
+                        continue;
+                    }
+                    None => {
+                        self.read_on()?;
+                        continue;
+                    }
+                }
                 // The limit and one byte more, so that the answer is the same however much has been read.
                 let window = self.unread.start..self.unread.end.min(self.unread.start + self.row_bytes + 1);
-                let is_all = self.is_all && window.end == self.unread.end;
-                match scan(&self.buffer[window.clone()], is_all, self.grammar, &mut self.cells) {
-                    Scan::Row { length, breaks, has_doubled } if length <= self.row_bytes => {
-                        let bytes = window.start..window.start + length;
-                        let last_line = self.line.saturating_add(breaks);
-                        let record = Record { bytes, line: self.line, last_line, has_doubled };
-                        self.unread.start += length;
+                let is_at_limit = window.len() > self.row_bytes;
+                let is_all = self.is_all && !is_at_limit;
+                let bytes = &self.buffer[window.clone()];
+                match cut(bytes, is_all, is_at_limit, &self.grammar, self.columns, &mut self.cells) {
+                    Ok(cut) if cut.length <= self.row_bytes => {
+                        let bytes = window.start..window.start + cut.length;
+                        let last_line = self.line.saturating_add(cut.breaks);
+                        let (has_escapes, broken) = (cut.has_escapes, cut.broken);
+                        let record = Record { bytes, line: self.line, last_line, has_escapes, broken };
+                        self.unread.start += cut.length;
                         self.line = last_line;
                         return Ok(Some(record));
                     }
-                    Scan::Unfinished { .. } if !is_all && window.len() <= self.row_bytes => {}
-                    broken => return Err(self.fault(&broken, window).into()),
+                    Err(Scan::Unfinished { .. }) if !is_all && !is_at_limit => {}
+                    Ok(_) => return Err(self.fault(&Scan::Unfinished { open: None }, window).into()),
+                    Err(broken) => return Err(self.fault(&broken, window).into()),
                 }
             } else if self.is_all {
                 return Ok(None);
@@ -106,11 +193,11 @@ impl<R: Read> Records<R> {
         }
     }
 
-    /// A record's text and cells; a fault where it is not UTF-8.
-    pub fn text(&mut self, record: &Record) -> Result<(&str, &mut Vec<CellSpan>), Fault> {
+    /// A record's text and cells, and what they were cut by; a fault where it is not UTF-8.
+    pub fn row(&mut self, record: &Record) -> Result<(RawRow<'_>, &Grammar), Fault> {
         let bytes = &self.buffer[record.bytes.clone()];
         match std::str::from_utf8(bytes) {
-            Ok(text) => Ok((text, &mut self.cells)),
+            Ok(text) => Ok(((text, &mut self.cells), &self.grammar)),
             Err(error) => Err(not_text(bytes, error.valid_up_to(), record.line, &self.cells, self.text.encoding)),
         }
     }
@@ -120,8 +207,10 @@ impl<R: Read> Records<R> {
         let bytes = &self.buffer[record.bytes.clone()];
         let first = *bytes.first()?;
         // Settles it for nearly every row. White space beyond ASCII begins with a byte beyond ASCII.
-        let may_be_blank =
-            first == self.grammar.delimiter || first == b'"' || first.is_ascii_whitespace() || !first.is_ascii();
+        let may_be_blank = self.grammar.delimiter.first() == Some(&first)
+            || Some(first) == self.grammar.quote
+            || first.is_ascii_whitespace()
+            || !first.is_ascii();
         if !may_be_blank {
             return None;
         }
@@ -131,11 +220,15 @@ impl<R: Read> Records<R> {
 
     /// Finds the cells of a row that stood in the buffer once.
     pub fn scan_again(&self, row: &str, cells: &mut Vec<CellSpan>) {
-        scan(row.as_bytes(), true, self.grammar, cells);
+        scan(row.as_bytes(), true, &self.grammar, cells);
     }
 
     /// Goes on to the first byte that is no line end; false where none has been read yet.
+    #[inline]
     fn skip_line_ends(&mut self) -> bool {
+        if self.grammar.newline.is_some() {
+            return self.skip_told_line_ends();
+        }
         while let Some(byte) = self.buffer[self.unread.clone()].first() {
             match byte {
                 b'\n' if self.is_after_cr => self.is_after_cr = false,
@@ -154,6 +247,71 @@ impl<R: Read> Records<R> {
         false
     }
 
+    /// The same where the campaign says which line end its files have: others are data.
+    fn skip_told_line_ends(&mut self) -> bool {
+        let end: &[u8] = match self.grammar.newline {
+            Some(Newline::Cr) => b"\r",
+            Some(Newline::CrLf) => b"\r\n",
+            _ => b"\n",
+        };
+        loop {
+            let unread = &self.buffer[self.unread.clone()];
+            if unread.starts_with(end) {
+                self.line = self.line.saturating_add(1);
+                self.unread.start += end.len();
+            } else {
+                return !unread.is_empty() && (self.is_all || !end.starts_with(unread));
+            }
+        }
+    }
+
+    /// Whether what is unread begins a comment; `None` where more bytes are needed to tell.
+    #[inline]
+    fn begins_comment(&self) -> Option<bool> {
+        if self.comment.is_empty() {
+            return Some(false);
+        }
+        let unread = &self.buffer[self.unread.clone()];
+        let is_cut_off = self.comment.len() > unread.len() && self.comment.starts_with(unread);
+        let may_go_on = !self.is_all && unread.len() <= self.row_bytes;
+        if is_cut_off && may_go_on { None } else { Some(unread.starts_with(&self.comment)) }
+    }
+
+    /// Goes on to the end of the line; false where it has not been read yet.
+    fn leave_line(&mut self) -> bool {
+        let unread = &self.buffer[self.unread.clone()];
+        let end = self.grammar.line_end(unread, 0);
+        // A CR at the end may be the first half of the line end that is looked for.
+        let is_half = end.is_none() && unread.ends_with(b"\r") && self.grammar.newline == Some(Newline::CrLf);
+        let length = end.unwrap_or(unread.len() - usize::from(is_half && !self.is_all));
+        self.line = self.line.saturating_add(line_breaks(&unread[..length]));
+        self.unread.start += length;
+        end.is_some()
+    }
+
+    /// Goes on behind the next line end of any kind.
+    fn skip_line(&mut self) -> Result<(), ReadError> {
+        loop {
+            let unread = &self.buffer[self.unread.clone()];
+            if self.is_after_cr && !unread.is_empty() {
+                self.is_after_cr = false;
+                self.unread.start += usize::from(unread[0] == b'\n');
+                continue;
+            }
+            if let Some(end) = memchr::memchr2(b'\n', b'\r', unread) {
+                self.is_after_cr = unread[end] == b'\r';
+                self.line = self.line.saturating_add(1);
+                self.unread.start += end + 1;
+                return Ok(());
+            }
+            self.unread.start = self.unread.end;
+            if self.is_all {
+                return Ok(());
+            }
+            self.read_on()?;
+        }
+    }
+
     /// Moves what is unread to the front and fills the rest of the buffer, a larger one if a row fills it all.
     fn read_on(&mut self) -> Result<(), ReadError> {
         self.buffer.copy_within(self.unread.clone(), 0);
@@ -163,7 +321,7 @@ impl<R: Read> Records<R> {
             self.buffer.resize(larger, 0);
         }
         let free = &mut self.buffer[self.unread.end..];
-        let length = self.text.fill(free).map_err(ReadError::Source)?;
+        let length = self.text.fill(free).map_err(read_error)?;
         self.is_all = length < free.len();
         self.unread.end += length;
         Ok(())
@@ -173,19 +331,13 @@ impl<R: Read> Records<R> {
     fn fault(&self, broken: &Scan, window: Range<usize>) -> Fault {
         let row = &self.buffer[window];
         let line_at = |at: usize| u64::from(self.line) + u64::from(line_breaks(&row[..at]));
-        let is_too_long = row.len() > self.row_bytes;
         let (line, bytes) = (u64::from(self.line), self.row_bytes);
         match *broken {
-            Scan::TextAfterQuote(at) => {
-                let detail = "text follows a closing quote; write a quote inside a cell twice (\"\")";
-                // The cell that the quote closed has been counted already.
-                Fault::at(FileCode::InvalidFileFormat, line_at(at), Some(self.cells.len()), detail)
-            }
-            Scan::Unfinished { open_quote: Some(at) } => {
-                let how =
-                    if is_too_long { format!("still open after {bytes} bytes") } else { "never closed".to_owned() };
-                let detail =
-                    format!("the quote opened here is {how}; close it, or write a quote inside a cell twice (\"\")");
+            Scan::Unfinished { open: Some(at) } => {
+                let detail = format!(
+                    "the quote opened here is never closed, not within {bytes} bytes; close it, or write a quote inside \
+                     a cell twice (\"\")"
+                );
                 Fault::at(FileCode::InvalidFileFormat, line_at(at), Some(self.cells.len() + 1), detail)
             }
             Scan::TooManyCells => {
@@ -196,7 +348,7 @@ impl<R: Read> Records<R> {
                 );
                 Fault::at(FileCode::LimitExceeded, line, None, detail)
             }
-            Scan::Row { .. } | Scan::Unfinished { open_quote: None } => {
+            Scan::Row { .. } | Scan::TextAfterQuote(_) | Scan::Unfinished { open: None } => {
                 let detail = format!(
                     "the row is longer than {bytes} bytes; check that each row ends with a line break, or ask the \
                      operator to raise the limit"

@@ -1,4 +1,5 @@
-//! An open file: its header, then its data rows, numbered from 1 without a gap.
+//! An open file as a table: the names of its columns, then its data rows, numbered from 1 without a gap. Which column
+//! plays which role is asked for apart, see [`Rows::header`].
 //!
 //! Promise: every row that has any content comes exactly once, in the order of the file. Rows of blank cells only
 //! come too (they are judged like any other), unless nothing but such rows follows: spreadsheets write those below
@@ -8,27 +9,34 @@ use std::collections::VecDeque;
 use std::io::Read;
 
 use super::decode::Text;
+use super::grammar::{Grammar, is_quoted};
 use super::records::{Record, Records, are_blank};
 use super::{HeaderRules, Limits, ReadError};
-use crate::model::{CellSpan, Dialect, Fault, FileCode, Header, Row};
+use crate::model::{CellSpan, Dialect, Fault, FileCode, Format, Header, Problem, Row};
 
 /// The most memory for rows that are held back.
 const HELD_BYTES: usize = 1 << 20;
 
-/// An open file: its dialect and header are known, its rows come one by one.
+/// An open file: its dialect and its columns' names are known, its rows come one by one.
 pub struct Rows<R> {
     /// How the file is written.
     pub dialect: Dialect,
-    /// What its columns are.
-    pub header: Header,
-    header_line: u32,
-    /// The header's cells, with the unnamed ones at the right edge.
-    header_width: usize,
+    /// The names of its columns as they stand in the header, or as the campaign gives them.
+    pub names: Vec<String>,
+    /// The first cell of the header, from 0, whose quotes make no sense.
+    pub broken_name: Option<usize>,
+    /// Rows above the header were taken for a title, though the campaign does not tell of them.
+    pub is_below_a_title: bool,
+    /// Columns that count: those behind them have no name.
+    named: usize,
+    /// A first row that is data, since there is no header.
+    first: Option<Record>,
     records: Records<R>,
+    cell_bytes: usize,
     limit: u32,
     /// Rows handed out.
     count: u32,
-    /// The values of the current row's cells that had doubled quotes.
+    /// The values of the current row's cells that differ from their raw text.
     unescaped: String,
     held: Held,
     /// The row that came after the rows held back; while there is one, they are handed out before it.
@@ -46,10 +54,9 @@ enum Next {
 }
 
 impl<R: Read> Rows<R> {
-    /// Reads as much of the source as it takes to know the dialect and the header.
-    pub fn open(source: R, rules: &HeaderRules, limits: Limits) -> Result<Self, ReadError> {
-        let mut records = Records::open(Text::open(source)?, limits)?;
-        let mut unescaped = String::new();
+    /// Reads as much of the source as it takes to know the dialect and the columns.
+    pub fn open(source: R, format: &Format, limits: Limits) -> Result<Self, ReadError> {
+        let mut records = Records::open(Text::open(source, format.encoding, limits.unpacked_bytes)?, format, limits)?;
         let record = loop {
             let Some(record) = records.next()? else {
                 return Err(Fault::new(FileCode::EmptyFile, "it has nothing but blank space; export it again").into());
@@ -58,18 +65,30 @@ impl<R: Read> Rows<R> {
                 break record;
             }
         };
-        let (raw, cells) = records.text(&record)?;
-        unescape(raw, cells, &mut unescaped);
-        let row = Row { number: 0, line: record.line, raw, unescaped: &unescaped, cells };
-        let header = rules.read(row.values(), record.line)?;
-        let header_width = cells.len();
+        let mut unescaped = String::new();
+        let mut names = format.names.clone();
+        let mut width = names.len();
+        if format.header {
+            let ((raw, cells), grammar) = records.row(&record)?;
+            unescape(raw, cells, grammar, &mut unescaped);
+            let row = Row { number: 0, line: record.line, raw, unescaped: &unescaped, cells, problem: None };
+            if names.is_empty() {
+                names = row.values().map(str::to_owned).collect();
+            }
+            width = names.len().max(cells.len());
+        }
+        records.columns = Some(width);
+        let header_line = format.header.then_some(record.line);
         Ok(Rows {
-            dialect: records.dialect(),
-            header,
-            header_line: record.line,
-            header_width,
+            dialect: Dialect { header_line, ..records.dialect() },
+            named: width,
+            names,
+            is_below_a_title: records.is_below_a_title,
+            broken_name: record.broken.filter(|_| format.header),
+            first: (!format.header).then_some(record),
             records,
             limit: limits.rows,
+            cell_bytes: limits.cell_bytes,
             count: 0,
             unescaped,
             held: Held::default(),
@@ -79,11 +98,31 @@ impl<R: Read> Rows<R> {
         })
     }
 
+    /// Which column is the target, the reference_id, or a variable. From here on, blank cells below columns without a
+    /// name at the right edge do not count.
+    ///
+    /// # Errors
+    /// What is wrong with the header.
+    pub fn header(&mut self, rules: &HeaderRules) -> Result<Header, Fault> {
+        let line = self.dialect.header_line.unwrap_or(1);
+        if let Some(column) = self.broken_name {
+            let detail =
+                "a quote in the header is never closed, or text follows it; write a quote inside a name twice (\"\")";
+            return Err(Fault::at(FileCode::InvalidFileFormat, u64::from(line), Some(column + 1), detail));
+        }
+        let header = rules.read(self.names.iter().map(String::as_str), line)?;
+        self.named = header.names.len();
+        Ok(header)
+    }
+
     /// The next data row; `None` after the last. The row borrows the reader's buffer until the next call.
     pub fn next_row(&mut self) -> Result<Option<Row<'_>>, ReadError> {
         let Some(next) = self.advance()? else {
             if self.count == 0 {
-                let detail = format!("there is no row below the header in line {}", self.header_line);
+                let detail = match self.dialect.header_line {
+                    Some(line) => format!("there is no row below the header in line {line}"),
+                    None => "there are no rows".to_owned(),
+                };
                 return Err(Fault::new(FileCode::NoDataRows, detail).into());
             }
             return Ok(None);
@@ -100,20 +139,28 @@ impl<R: Read> Rows<R> {
             return Err(Fault::at(FileCode::LimitExceeded, u64::from(line), None, detail).into());
         }
 
-        let (raw, cells) = match &next {
-            Next::Record(record) => self.records.text(record)?,
-            Next::Held(_) => (self.held_row.as_str(), &mut self.held_cells),
+        let width = self.records.columns.unwrap_or_default();
+        let ((raw, cells), grammar) = match &next {
+            Next::Record(record) => self.records.row(record)?,
+            Next::Held(_) => ((self.held_row.as_str(), &mut self.held_cells), &self.records.grammar),
         };
-        let named = self.header.names.len();
-        if cells.len() > named && cells.len() <= self.header_width && are_blank(raw, &cells[named..]) {
-            cells.truncate(named);
+        if cells.len() > self.named && cells.len() <= width && are_blank(raw, &cells[self.named..]) {
+            cells.truncate(self.named);
         }
         self.unescaped.clear();
-        if matches!(&next, Next::Record(record) if record.has_doubled) {
-            unescape(raw, cells, &mut self.unescaped);
+        let mut problem = None;
+        if let Next::Record(record) = &next {
+            if record.has_escapes {
+                unescape(raw, cells, grammar, &mut self.unescaped);
+            }
+            problem = record.broken.map(|column| Problem::Quotes { column });
+        }
+        if raw.len() > self.cell_bytes && problem.is_none() {
+            let is_long = |cell: &CellSpan| (cell.end - cell.start) as usize > self.cell_bytes;
+            problem = cells.iter().position(is_long).map(|column| Problem::TooLong { column, bytes: self.cell_bytes });
         }
         self.count += 1;
-        Ok(Some(Row { number: self.count, line, raw, unescaped: &self.unescaped, cells }))
+        Ok(Some(Row { number: self.count, line, raw, unescaped: &self.unescaped, cells, problem }))
     }
 
     /// Finds the next row to hand out.
@@ -125,6 +172,9 @@ impl<R: Read> Rows<R> {
                     return Ok(Some(Next::Held(line)));
                 }
                 return Ok(self.waiting.take().map(Next::Record));
+            }
+            if let Some(first) = self.first.take() {
+                return Ok(Some(Next::Record(first)));
             }
             let Some(record) = self.records.next()? else {
                 // What is held back now is below the table.
@@ -195,17 +245,11 @@ impl Held {
     }
 }
 
-/// Writes the values of the cells that have doubled quotes to `unescaped`, and has the cells point there.
-fn unescape(raw: &str, cells: &mut [CellSpan], unescaped: &mut String) {
+/// Writes the values of the cells that differ from their raw text to `unescaped`, and has the cells point there.
+fn unescape(raw: &str, cells: &mut [CellSpan], grammar: &Grammar, unescaped: &mut String) {
     for cell in cells.iter_mut().filter(|cell| cell.is_unescaped) {
-        let value = &raw[cell.start as usize..cell.end as usize];
-        cell.start = unescaped.len() as u32;
-        for (index, part) in value.split("\"\"").enumerate() {
-            if index > 0 {
-                unescaped.push('"');
-            }
-            unescaped.push_str(part);
-        }
-        cell.end = unescaped.len() as u32;
+        let start = unescaped.len() as u32;
+        grammar.unescape(&raw[cell.start as usize..cell.end as usize], is_quoted(cell), unescaped);
+        (cell.start, cell.end) = (start, unescaped.len() as u32);
     }
 }

@@ -5,15 +5,8 @@
 
 use memchr::{memchr, memchr2_iter, memchr3};
 
+use super::grammar::{Border, Grammar};
 use crate::model::CellSpan;
-
-/// What a row is made of.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Grammar {
-    pub delimiter: u8,
-    /// The most cells that a row may have.
-    pub cells: usize,
-}
 
 /// How far the scan came.
 #[derive(Debug, PartialEq, Eq)]
@@ -24,12 +17,12 @@ pub(super) enum Scan {
         length: usize,
         /// Line breaks in quotes.
         breaks: u32,
-        /// Some cell has doubled quotes.
-        has_doubled: bool,
+        /// Some cell's value differs from its raw text.
+        has_escapes: bool,
     },
-    /// The bytes end before the row does; within a quote, if one opened at `open_quote`.
-    Unfinished { open_quote: Option<usize> },
-    /// At this byte something stands between a closing quote and the next delimiter.
+    /// The bytes end before the row does; within quotes, if the cell that began at `open` opened some.
+    Unfinished { open: Option<usize> },
+    /// At this byte something stands between a closing quote and the next delimiter. The cell is the last one found.
     TextAfterQuote(usize),
     /// The row has more cells than it may have.
     TooManyCells,
@@ -37,38 +30,158 @@ pub(super) enum Scan {
 
 /// Finds the cells of the row that `bytes` begin with; `is_all` says that nothing follows them in the file.
 /// At least one byte is needed, and the first is no line break.
-pub(super) fn scan(bytes: &[u8], is_all: bool, grammar: Grammar, cells: &mut Vec<CellSpan>) -> Scan {
+#[inline]
+pub(super) fn scan(bytes: &[u8], is_all: bool, grammar: &Grammar, cells: &mut Vec<CellSpan>) -> Scan {
     cells.clear();
-    let (mut at, mut breaks, mut has_doubled) = (0, 0, false);
+    match grammar.plain_delimiter() {
+        Some(delimiter) => scan_plain(bytes, is_all, delimiter, grammar.cells, cells),
+        None => scan_any(bytes, is_all, grammar, cells),
+    }
+}
+
+/// The quick way: one byte between cells, doubled quotes, line ends of every kind.
+fn scan_plain(bytes: &[u8], is_all: bool, delimiter: u8, most_cells: usize, cells: &mut Vec<CellSpan>) -> Scan {
+    let (mut at, mut breaks, mut has_escapes) = (0, 0, false);
     loop {
-        if cells.len() == grammar.cells {
+        if cells.len() == most_cells {
             return Scan::TooManyCells;
         }
-        let after_cell = if bytes.get(at) == Some(&b'"') {
-            let Some(quoted) = quoted(bytes, at) else {
-                return Scan::Unfinished { open_quote: Some(at) };
+        let open = match bytes.get(at) {
+            Some(b'"') => Some(at),
+            Some(b' ') => padded_quote(bytes, at, delimiter),
+            _ => None,
+        };
+        let after_cell = if let Some(open) = open {
+            let Some(quoted) = quoted(bytes, open) else {
+                return Scan::Unfinished { open: Some(at) };
             };
-            breaks += line_breaks(&bytes[at..quoted.close]);
-            has_doubled |= quoted.has_doubled;
-            cells.push(span(at, at + 1, quoted.close, quoted.has_doubled));
-            let padding = bytes[quoted.close + 1..]
-                .iter()
-                .take_while(|&&byte| matches!(byte, b' ' | b'\t') && byte != grammar.delimiter);
+            breaks += line_breaks(&bytes[open..quoted.close]);
+            has_escapes |= quoted.has_doubled;
+            cells.push(span(at, open + 1, quoted.close, quoted.has_doubled));
+            let padding =
+                bytes[quoted.close + 1..].iter().take_while(|&&byte| matches!(byte, b' ' | b'\t') && byte != delimiter);
             quoted.close + 1 + padding.count()
         } else {
-            let length = memchr3(grammar.delimiter, b'\n', b'\r', &bytes[at..]);
+            let length = memchr3(delimiter, b'\n', b'\r', &bytes[at..]);
             let end = length.map_or(bytes.len(), |length| at + length);
             // Without an end in sight the cell may go on, and it counts only if nothing follows.
             cells.push(span(at, at, end, false));
             end
         };
         match bytes.get(after_cell) {
-            Some(&byte) if byte == grammar.delimiter => at = after_cell + 1,
-            Some(b'\n' | b'\r') => return Scan::Row { length: after_cell, breaks, has_doubled },
+            Some(&byte) if byte == delimiter => at = after_cell + 1,
+            Some(b'\n' | b'\r') => return Scan::Row { length: after_cell, breaks, has_escapes },
             Some(_) => return Scan::TextAfterQuote(after_cell),
-            None if is_all => return Scan::Row { length: after_cell, breaks, has_doubled },
-            None => return Scan::Unfinished { open_quote: None },
+            None if is_all => return Scan::Row { length: after_cell, breaks, has_escapes },
+            None => return Scan::Unfinished { open: None },
         }
+    }
+}
+
+/// The quote behind spaces, which some programs write after each delimiter: they are no part of the cell.
+#[cold]
+fn padded_quote(bytes: &[u8], at: usize, delimiter: u8) -> Option<usize> {
+    let spaces = bytes[at..].iter().take_while(|&&byte| byte == b' ').count();
+    (delimiter != b' ' && bytes.get(at + spaces) == Some(&b'"')).then_some(at + spaces)
+}
+
+/// The way of every other grammar.
+fn scan_any(bytes: &[u8], is_all: bool, grammar: &Grammar, cells: &mut Vec<CellSpan>) -> Scan {
+    let (mut at, mut has_escapes) = (0, false);
+    loop {
+        if cells.len() == grammar.cells {
+            return Scan::TooManyCells;
+        }
+        let cell = match opening_quote(bytes, at, is_all, grammar) {
+            Some(open) => match quoted_end(bytes, open, grammar) {
+                Some((close, is_escaped)) => {
+                    let end = behind_padding(bytes, close + 1, is_all, grammar);
+                    Some((span(at, open + 1, close, is_escaped), end))
+                }
+                None => return Scan::Unfinished { open: Some(at) },
+            },
+            None => {
+                unquoted_end(bytes, at, is_all, grammar).map(|(end, is_escaped)| (span(at, at, end, is_escaped), end))
+            }
+        };
+        let Some((cell, after_cell)) = cell else { return Scan::Unfinished { open: None } };
+        has_escapes |= cell.is_unescaped;
+        cells.push(cell);
+        match grammar.border(bytes, after_cell, is_all) {
+            Border::Delimiter => at = after_cell + grammar.delimiter.len(),
+            Border::None => return Scan::TextAfterQuote(after_cell),
+            Border::Unknown => return Scan::Unfinished { open: None },
+            Border::End if !is_all => return Scan::Unfinished { open: None },
+            Border::End | Border::LineEnd => {
+                return Scan::Row { length: after_cell, breaks: line_breaks(&bytes[..after_cell]), has_escapes };
+            }
+        }
+    }
+}
+
+/// The quote with which a cell begins, spaces before it not counted.
+pub(super) fn opening_quote(bytes: &[u8], at: usize, is_all: bool, grammar: &Grammar) -> Option<usize> {
+    let quote = grammar.quote?;
+    let mut open = at;
+    while bytes.get(open) == Some(&b' ') && grammar.border(bytes, open, is_all) == Border::None {
+        open += 1;
+    }
+    (bytes.get(open) == Some(&quote)).then_some(open)
+}
+
+/// The quote that closes the one at `open`, and whether the value differs from the raw text. As the last byte it might
+/// be the first of two; then the row goes on, and is scanned again.
+pub(super) fn quoted_end(bytes: &[u8], open: usize, grammar: &Grammar) -> Option<(usize, bool)> {
+    let (mut at, mut is_escaped) = (open + 1, false);
+    loop {
+        let byte = *bytes.get(at)?;
+        let next = bytes.get(at + 1).copied();
+        if Some(byte) == grammar.escape {
+            let takes_next = grammar.is_escapable(next?);
+            is_escaped |= takes_next;
+            at += 1 + usize::from(takes_next);
+        } else if Some(byte) == grammar.quote {
+            if next != Some(byte) {
+                return Some((at, is_escaped));
+            }
+            is_escaped = true;
+            at += 2;
+        } else {
+            at += 1;
+        }
+    }
+}
+
+/// The first byte behind `at` that is no blank, or that is the beginning of a delimiter.
+pub(super) fn behind_padding(bytes: &[u8], mut at: usize, is_all: bool, grammar: &Grammar) -> usize {
+    while matches!(bytes.get(at), Some(b' ' | b'\t')) && grammar.border(bytes, at, is_all) == Border::None {
+        at += 1;
+    }
+    at
+}
+
+/// Where a cell without quotes ends, and whether its value differs from the raw text; `None` where more bytes are
+/// needed to tell.
+pub(super) fn unquoted_end(bytes: &[u8], from: usize, is_all: bool, grammar: &Grammar) -> Option<(usize, bool)> {
+    let (mut at, mut is_escaped) = (from, false);
+    loop {
+        match grammar.border(bytes, at, is_all) {
+            Border::Unknown => return None,
+            Border::End if !is_all => return None,
+            Border::Delimiter | Border::LineEnd | Border::End => return Some((at, is_escaped)),
+            Border::None => {}
+        }
+        if Some(bytes[at]) == grammar.escape {
+            match bytes.get(at + 1) {
+                None if !is_all => return None,
+                Some(&next) if grammar.is_escapable(next) => {
+                    is_escaped = true;
+                    at += 1;
+                }
+                _ => {}
+            }
+        }
+        at += 1;
     }
 }
 
@@ -96,7 +209,7 @@ fn quoted(bytes: &[u8], open: usize) -> Option<Quoted> {
     }
 }
 
-fn span(raw_start: usize, start: usize, end: usize, is_unescaped: bool) -> CellSpan {
+pub(super) fn span(raw_start: usize, start: usize, end: usize, is_unescaped: bool) -> CellSpan {
     // Rows are shorter than 4 GiB: the limit on their bytes is kept below it.
     CellSpan { start: start as u32, end: end as u32, raw_start: raw_start as u32, is_unescaped }
 }
@@ -104,10 +217,25 @@ fn span(raw_start: usize, start: usize, end: usize, is_unescaped: bool) -> CellS
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Format;
+
+    fn plain(delimiter: u8) -> Grammar {
+        let format = Format { delimiter: Some(char::from(delimiter).to_string()), ..Format::default() };
+        Grammar::of(&format, 4)
+    }
+
+    /// The same grammar by both ways, which must agree.
+    fn both(bytes: &[u8], is_all: bool, grammar: &Grammar) -> (Scan, Vec<CellSpan>) {
+        let (mut cells, mut slow) = (Vec::new(), Vec::new());
+        let scan = scan(bytes, is_all, grammar, &mut cells);
+        assert_eq!(scan_any(bytes, is_all, grammar, &mut slow), scan, "{:?}", String::from_utf8_lossy(bytes));
+        // An unfinished row's cells are not used.
+        assert!(slow == cells || matches!(scan, Scan::Unfinished { .. }), "{:?}", String::from_utf8_lossy(bytes));
+        (scan, cells)
+    }
 
     fn cells(text: &str, delimiter: u8) -> (Scan, Vec<&str>) {
-        let mut cells = Vec::new();
-        let scan = scan(text.as_bytes(), true, Grammar { delimiter, cells: 4 }, &mut cells);
+        let (scan, cells) = both(text.as_bytes(), true, &plain(delimiter));
         (scan, cells.iter().map(|cell| &text[cell.start as usize..cell.end as usize]).collect())
     }
 
@@ -127,7 +255,10 @@ mod tests {
             ("\"\"", b',', 2, &[""]),
             ("\"\"\"\"", b',', 4, &["\"\""]),
             ("5\" pipe,\"x\"", b',', 11, &["5\" pipe", "x"]),
-            (" \"a,b\"", b',', 6, &[" \"a", "b\""]),
+            (" \"a,b\"", b',', 6, &["a,b"]),
+            ("a,  \"b,\" ,\tc", b',', 12, &["a", "b,", "\tc"]),
+            (" a, b ", b',', 6, &[" a", " b "]),
+            (" \"a\"", b' ', 4, &["", "a"]),
             ("\\\"a,b", b',', 5, &["\\\"a", "b"]),
         ];
         for &(text, delimiter, expected, values) in cases {
@@ -141,23 +272,20 @@ mod tests {
     fn what_breaks_a_row_is_told_with_its_place() {
         assert_eq!(cells("a,\"b\"c,d", b',').0, Scan::TextAfterQuote(5));
         assert_eq!(cells("a,\"b\" c", b',').0, Scan::TextAfterQuote(6));
-        assert_eq!(cells("a,\"b\n", b',').0, Scan::Unfinished { open_quote: Some(2) });
-        assert_eq!(cells("a,\"b\"\"", b',').0, Scan::Unfinished { open_quote: Some(2) });
+        assert_eq!(cells("a,\"b\n", b',').0, Scan::Unfinished { open: Some(2) });
+        assert_eq!(cells("a,\"b\"\"", b',').0, Scan::Unfinished { open: Some(2) });
         assert_eq!(cells("a,b,c,d,e", b',').0, Scan::TooManyCells);
     }
 
     #[test]
     fn a_row_cut_off_anywhere_is_unfinished() {
         let row = b"ab,\"c \"\"d\"\" \n\" ,e\n";
-        let grammar = Grammar { delimiter: b',', cells: 4 };
+        let grammar = plain(b',');
         for length in 1..row.len() {
-            let scan = scan(&row[..length], false, grammar, &mut Vec::new());
+            let scan = both(&row[..length], false, &grammar).0;
             assert!(matches!(scan, Scan::Unfinished { .. }), "{length} bytes gave {scan:?}");
         }
-        assert_eq!(
-            scan(row, false, grammar, &mut Vec::new()),
-            Scan::Row { length: row.len() - 1, breaks: 1, has_doubled: true }
-        );
+        assert_eq!(both(row, false, &grammar).0, Scan::Row { length: row.len() - 1, breaks: 1, has_escapes: true });
     }
 
     #[test]

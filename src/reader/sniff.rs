@@ -17,7 +17,7 @@ enum Way {
 
 use Way::{Export, SaveAs, Unpack};
 
-/// What files of each kind begin with. A zip archive is looked into further.
+/// What files of each kind begin with. Archives are refused where they lie in another one, or hold nothing.
 const SIGNATURES: &[(&[u8], &str, Way)] = &[
     (b"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1", "an old Excel workbook (.xls) or another Office file", SaveAs),
     (b"%PDF-", "a PDF document", Export),
@@ -35,6 +35,7 @@ const SIGNATURES: &[(&[u8], &str, Way)] = &[
     (b"\xFD7zXZ\0", "an xz archive", Unpack),
     (b"BZh91AY&SY", "a bzip2 archive", Unpack),
     (b"Rar!\x1A\x07", "a RAR archive", Unpack),
+    (b"PK\x03\x04", "a zip archive", Unpack),
     (b"PK\x05\x06", "a zip archive", Unpack),
 ];
 
@@ -50,18 +51,33 @@ const ZIP_MEMBERS: &[(&[u8], &str, Way)] = &[
 
 /// The fault of a file without a byte order mark that is no CSV by its first bytes.
 pub(super) fn foreign(head: &[u8]) -> Option<Fault> {
-    if head.starts_with(b"PK\x03\x04") {
-        let member = ZIP_MEMBERS.iter().find(|(name, ..)| memmem::find(head, name).is_some());
-        let (_, what, way) = member.copied().unwrap_or((b"", "a zip archive", Unpack));
-        return Some(not_csv(what, way));
-    }
-    if let Some(&(_, what, way)) = SIGNATURES.iter().find(|(signature, ..)| head.starts_with(signature)) {
-        return Some(not_csv(what, way));
+    if let Some(fault) = foreign_file(head) {
+        return Some(fault);
     }
     if let Some(encoding) = utf16_without_mark(head) {
         return Some(unmarked(encoding));
     }
     markup(head).or_else(|| binary(head))
+}
+
+/// The fault of a file that begins as files of some other kind do.
+pub(super) fn foreign_file(head: &[u8]) -> Option<Fault> {
+    if let Some(&(_, what, way)) = SIGNATURES.iter().find(|(signature, ..)| head.starts_with(signature)) {
+        return Some(not_csv(what, way));
+    }
+    None
+}
+
+/// The fault of a zip archive that is a document: what its first member is called tells, and then the others' names.
+pub(super) fn document(head: &[u8]) -> Option<Fault> {
+    const FIRST: [&[u8]; 7] = [b"[Content_Types].xml", b"_rels/", b"docProps/", b"xl/", b"word/", b"ppt/", b"mimetype"];
+    let first = head.get(30..)?;
+    if !FIRST.iter().any(|name| first.starts_with(name)) {
+        return None;
+    }
+    let member = ZIP_MEMBERS.iter().find(|(name, ..)| memmem::find(head, name).is_some());
+    let (_, what, way) = member.copied().unwrap_or((b"", "an Office document", Export));
+    Some(not_csv(what, way))
 }
 
 /// The same for the text behind a byte order mark.
@@ -144,17 +160,8 @@ mod tests {
 
     #[test]
     fn what_is_no_csv_is_named() {
-        let zip = |member: &str| format!("PK\x03\x04\x14\0\x06\0\x08\0{member}").into_bytes();
         let cases: Vec<(Vec<u8>, &str, &str)> = vec![
-            (zip("[Content_Types].xml"), "an Excel workbook (.xlsx)", SAVE_AS),
-            (zip("_rels/.rels xl/workbook.xml"), "an Excel workbook (.xlsx)", SAVE_AS),
-            (zip("[Content_Types].xml word/document.xml"), "a Word document (.docx)", EXPORT),
-            (
-                zip("mimetypeapplication/vnd.oasis.opendocument.spreadsheetPK"),
-                "an OpenDocument spreadsheet (.ods)",
-                SAVE_AS,
-            ),
-            (zip("contacts.csv"), "a zip archive", UNPACK),
+            (b"PK\x03\x04\x14\0\0\0".into(), "a zip archive", UNPACK),
             (b"PK\x05\x06\0\0\0\0".into(), "a zip archive", UNPACK),
             (b"\x1F\x8B\x08\0\0\0\0\0".into(), "a gzip archive", UNPACK),
             (b"\x28\xB5\x2F\xFD\x24\x10".into(), "a zstd archive", UNPACK),
@@ -177,6 +184,22 @@ mod tests {
             let message = foreign(&head).map(|fault| fault.message());
             assert_eq!(message, Some(format!("Invalid file format: this is {what}, not a CSV file; {way}")));
         }
+    }
+
+    #[test]
+    fn a_zip_that_is_a_document_is_named() {
+        let zip = |members: &str| [b"PK\x03\x04", [0; 26].as_slice(), members.as_bytes()].concat();
+        let cases = [
+            ("[Content_Types].xml", "an Excel workbook (.xlsx)", SAVE_AS),
+            ("_rels/.rels xl/workbook.xml", "an Excel workbook (.xlsx)", SAVE_AS),
+            ("[Content_Types].xml word/document.xml", "a Word document (.docx)", EXPORT),
+            ("mimetypeapplication/vnd.oasis.opendocument.spreadsheetPK", "an OpenDocument spreadsheet (.ods)", SAVE_AS),
+        ];
+        for (members, what, way) in cases {
+            let message = document(&zip(members)).map(|fault| fault.message());
+            assert_eq!(message, Some(format!("Invalid file format: this is {what}, not a CSV file; {way}")));
+        }
+        assert_eq!(document(&zip("contacts.csv reference_id,target,xl/a")), None);
     }
 
     #[test]

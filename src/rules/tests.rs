@@ -31,13 +31,13 @@ impl Sent {
     }
 
     fn row(&self, number: u32) -> Row<'_> {
-        Row { number, line: number + 1, raw: &self.raw, unescaped: "", cells: &self.spans }
+        Row { number, line: number + 1, raw: &self.raw, unescaped: "", cells: &self.spans, problem: None }
     }
 }
 
 fn header() -> Header {
     let names = ["reference_id", "target", "note"].map(str::to_owned).to_vec();
-    Header { names, reference_id: 0, target: 1, variables: vec![2] }
+    Header { names, reference_id: 0, target: 1, variables: vec![2], required: Vec::new() }
 }
 
 fn judge(campaign: &Campaign) -> Judge {

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::duplicates::Claims;
 use super::target::Targets;
 use crate::model::{
-    Campaign, Channel, Fault, FileCode, Header, IntakeStatus, KeyField, NewRequest, Row, RowCode, Verdicts,
+    Campaign, Channel, Fault, FileCode, Header, IntakeStatus, KeyField, NewRequest, Problem, Row, RowCode, Verdicts,
 };
 
 /// The longest reference_id in bytes. PostgreSQL's index entries stop at 2,704.
@@ -157,13 +157,31 @@ impl Judge {
     fn usable(&mut self, row: &Row<'_>, reference_id: &str, target: &str) -> Result<(), Finding> {
         let width = self.header.names.len();
         let finding = |code, message, column| Err(Finding { code, message, column });
+        match row.problem {
+            None => {}
+            Some(Problem::Quotes { column }) => {
+                let message = format!(
+                    "column {}: a quote is never closed, or text follows it; write a quote inside a cell twice (\"\")",
+                    column + 1
+                );
+                return finding(RowCode::InvalidValue, Cow::Owned(message), Some(column));
+            }
+            Some(Problem::TooLong { column, bytes }) => {
+                let message = format!("column {}: longer than {bytes} bytes", column + 1);
+                return finding(RowCode::ValueTooLong, Cow::Owned(message), Some(column));
+            }
+        }
         if row.cells.len() != width {
             let message = format!("{} cells where the header has {width}", row.cells.len());
             return finding(RowCode::CellCount, Cow::Owned(message), None);
         }
-        for (value, name, column) in
-            [(target, "target", self.header.target), (reference_id, "reference_id", self.header.reference_id)]
-        {
+        let fields = [(target, "target", self.header.target), (reference_id, "reference_id", self.header.reference_id)];
+        let required = self
+            .header
+            .required
+            .iter()
+            .map(|(name, column)| (row.get(*column).unwrap_or_default().trim(), name.as_str(), *column));
+        for (value, name, column) in fields.into_iter().chain(required) {
             if value.is_empty() {
                 let message = format!("{name}: blank, and required");
                 return finding(RowCode::MissingValue, Cow::Owned(message), Some(column));

@@ -147,7 +147,10 @@ macro_rules! ledger_sql {
                 (None, true) => BatchStatus::Paused,
                 (None, false) => BatchStatus::Active,
             };
-            let names = serde_json::Value::from(draft.variable_names.clone()).to_string();
+            let json = |names: &[String]| serde_json::Value::from(names.to_vec()).to_string();
+            let names = json(&draft.variable_names);
+            let columns = (!draft.column_names.is_empty()).then(|| json(&draft.column_names));
+            let dialect = draft.dialect.as_ref();
             let inserted: Option<i32> = sqlx::query_scalar(query_file!("insert_batch"))
                 .bind(batch_key)
                 .bind(&batch_id)
@@ -166,11 +169,19 @@ macro_rules! ledger_sql {
                 .bind(draft.rows_read as i64)
                 .bind(draft.bytes_read as i64)
                 .bind(&draft.sha256)
-                .bind(draft.dialect.as_ref().map(|dialect| dialect.encoding))
-                .bind(draft.dialect.as_ref().map(|dialect| dialect.delimiter_text()))
+                .bind(dialect.map(|dialect| dialect.encoding))
+                .bind(dialect.map($crate::model::Dialect::delimiter_text))
                 .bind(claim.claimed_at)
                 .bind(names)
                 .bind(draft.allow_repeats)
+                .bind(dialect.map($crate::model::Dialect::quote_text))
+                .bind(dialect.map($crate::model::Dialect::escape_text))
+                .bind(dialect.map(|dialect| dialect.newline))
+                .bind(dialect.and_then(|dialect| dialect.compression))
+                .bind(dialect.and_then(|dialect| dialect.header_line).map(u32::cast_signed))
+                .bind(columns)
+                .bind(draft.reference_column.map(u32::cast_signed))
+                .bind(draft.target_column.map(u32::cast_signed))
                 .fetch_optional(connection)
                 .await
                 .map_err(Error::while_doing("write a batch"))?;
@@ -278,6 +289,11 @@ macro_rules! ledger_sql {
                 sha256: row.try_get("sha256")?,
                 encoding: row.try_get("encoding")?,
                 delimiter: row.try_get("delimiter")?,
+                quote: row.try_get("quote")?,
+                quote_escape: row.try_get("quote_escape")?,
+                newline: row.try_get("newline")?,
+                compression: row.try_get("compression")?,
+                header_line: row.try_get::<Option<i32>, _>("header_line")?.map(i32::unsigned_abs),
                 filename_date: row.try_get("filename_date")?,
                 seen_at: row.try_get("seen_at")?,
                 claimed_at: row.try_get("claimed_at")?,

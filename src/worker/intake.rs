@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::reading::{Interrupted, Reading, read_and_judge};
 use super::{Ending, Worker};
-use crate::model::{BatchDraft, Campaign, Claim, Fault, FileCode, RowChunk, UploadStatus};
+use crate::model::{BatchDraft, Campaign, Claim, Fault, FileCode, Header, RowChunk, UploadStatus};
 use crate::rules::filename_date;
 use crate::store::{self, ErrorKind, Load, Outcome, Published};
 use crate::{bucket, telemetry};
@@ -214,6 +214,7 @@ impl Worker {
     }
 
     fn draft(&self, claim: &Claim, campaign: &Campaign, reading: &Reading) -> BatchDraft {
+        let header = reading.header.as_ref();
         BatchDraft {
             campaign_id: campaign.id,
             campaign_name: campaign.name.clone(),
@@ -228,7 +229,10 @@ impl Worker {
             bytes_read: reading.bytes_read,
             sha256: reading.sha256.clone(),
             dialect: reading.dialect.clone(),
-            variable_names: reading.variable_names.clone(),
+            variable_names: header.map(Header::variable_names).unwrap_or_default(),
+            column_names: header.map(|header| header.names.clone()).unwrap_or_default(),
+            reference_column: header.map(|header| header.reference_id as u32 + 1),
+            target_column: header.map(|header| header.target as u32 + 1),
         }
     }
 

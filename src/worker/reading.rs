@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use tokio::sync::mpsc::{Receiver, Sender};
 
 use crate::bucket;
-use crate::model::{Campaign, Dialect, Fault, NewRequest, RowChunk, Verdicts};
+use crate::model::{Campaign, Dialect, Fault, Header, NewRequest, RowChunk, Verdicts};
 use crate::reader::{HeaderRules, Limits, ReadError, Rows};
 use crate::rules::Judge;
 
@@ -23,7 +23,7 @@ const CHUNK_ROWS: usize = 4096;
 #[derive(Debug, Default)]
 pub(super) struct Reading {
     pub(super) dialect: Option<Dialect>,
-    pub(super) variable_names: Vec<String>,
+    pub(super) header: Option<Header>,
     pub(super) verdicts: Verdicts,
     pub(super) bytes_read: u64,
     /// Only where the file was read to its end.
@@ -87,13 +87,14 @@ fn judge_rows(
     limits: Limits,
     reading: &mut Reading,
 ) -> Result<(), ReadOr> {
-    let mut rows = Rows::open(source, &HeaderRules::of(campaign.channel), limits)?;
+    let mut rows = Rows::open(source, &campaign.format, limits)?;
     reading.dialect = Some(rows.dialect.clone());
-    reading.variable_names = rows.header.variable_names();
-    let variables = rows.header.variables.clone();
-    let width = rows.header.names.len();
-    let mut judge = Judge::new(campaign, rows.header.clone())
-        .map_err(|trouble| ReadOr::Interrupted(Interrupted::Trouble(trouble)))?;
+    let header = rows.header(&HeaderRules::of(campaign)).map_err(ReadError::Fault)?;
+    reading.header = Some(header.clone());
+    let variables = header.variables.clone();
+    let width = header.names.len();
+    let mut judge =
+        Judge::new(campaign, header).map_err(|trouble| ReadOr::Interrupted(Interrupted::Trouble(trouble)))?;
     let mut chunk = RowChunk::default();
     while let Some(row) = rows.next_row()? {
         let judgement = judge.judge(&row);

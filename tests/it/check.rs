@@ -84,8 +84,22 @@ fn json_is_one_object_a_file_with_every_field() {
         assert_eq!(values.len(), files.len());
         for (value, file) in values.iter().zip(&files) {
             let fields: BTreeSet<&str> = value.as_object().expect("an object").keys().map(String::as_str).collect();
-            let expected =
-                ["campaign", "counts", "delimiter", "encoding", "fault", "file", "findings", "rows_read", "verdicts"];
+            let expected = [
+                "campaign",
+                "compression",
+                "counts",
+                "delimiter",
+                "encoding",
+                "fault",
+                "file",
+                "findings",
+                "header_line",
+                "newline",
+                "quote",
+                "quote_escape",
+                "rows_read",
+                "verdicts",
+            ];
             assert_eq!(fields, BTreeSet::from(expected), "{file}");
             assert_eq!(value["file"], json!(file));
             assert_eq!(value["campaign"], "default");

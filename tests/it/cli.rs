@@ -209,7 +209,7 @@ fn migrate_says_what_it_did_and_the_second_time_that_nothing_was_to_do() {
     let folder = folder();
     insta::assert_snapshot!(run(&folder, &["migrate"]).transcript(), @r"
     exit code 0
-    sqlite://batchdrop.db: applied 0001 ledger, batches, requests
+    sqlite://batchdrop.db: applied 0001 ledger, batches, requests, 0002 dialect
     ");
     insta::assert_snapshot!(run(&folder, &["migrate"]).transcript(), @r"
     exit code 0
@@ -299,9 +299,21 @@ fn a_batch_as_json_has_the_fields_of_the_public_sdk() {
             assert!(batch["error_message"].is_null());
             assert_eq!(batch["rows_read"].as_u64(), Some(total));
         }
-        for field in
-            ["campaign_name", "upload_id", "bytes_read", "sha256", "encoding", "delimiter", "seen_at", "claimed_at"]
-        {
+        for field in [
+            "campaign_name",
+            "upload_id",
+            "bytes_read",
+            "sha256",
+            "encoding",
+            "delimiter",
+            "quote",
+            "quote_escape",
+            "newline",
+            "compression",
+            "header_line",
+            "seen_at",
+            "claimed_at",
+        ] {
             assert!(batch.get(field).is_some(), "{field} in {batch}");
         }
     }

@@ -31,8 +31,9 @@ proptest! {
         let bytes = written(&rows, style, end);
 
         let campaign = Campaign::default();
-        let mut read = Rows::open(bytes.as_slice(), &HeaderRules::of(campaign.channel), Limits::default()).expect("a header");
-        let mut judge = Judge::new(&campaign, read.header.clone()).expect("a campaign that can be judged");
+        let mut read = Rows::open(bytes.as_slice(), &campaign.format, Limits::default()).expect("a table");
+        let header = read.header(&HeaderRules::of(&campaign)).expect("a header");
+        let mut judge = Judge::new(&campaign, header).expect("a campaign that can be judged");
         let mut judged = 0;
         while let Some(row) = read.next_row().expect("no fault") {
             let sent = &rows[judged];

@@ -229,8 +229,11 @@ fn draft(file: &str, rows: &[Row]) -> BatchDraft {
         rows_read: rows.len() as u64,
         bytes_read: 4_321,
         sha256: Some(format!("sha256 of {file}")),
-        dialect: Some(Dialect { encoding: "UTF-8", delimiter: b',' }),
+        dialect: Some(Dialect::standard()),
         variable_names: vec!["name".to_owned(), "amount".to_owned()],
+        column_names: ["reference_id", "target", "name", "amount"].map(str::to_owned).to_vec(),
+        reference_column: Some(1),
+        target_column: Some(2),
     }
 }
 

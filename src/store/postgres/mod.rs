@@ -24,8 +24,10 @@ const MAX_LOADS: usize = usize::MAX;
 
 const BEGIN: &str = "begin";
 
-const MIGRATIONS: &[(i64, &str, &str)] =
-    &[(1, "ledger, batches, requests", include_str!("migrations/0001_ledger_batches_requests.sql"))];
+const MIGRATIONS: &[(i64, &str, &str)] = &[
+    (1, "ledger, batches, requests", include_str!("migrations/0001_ledger_batches_requests.sql")),
+    (2, "dialect", include_str!("migrations/0002_dialect.sql")),
+];
 
 /// A worker that freezes, or whose machine dies, between the rows and the commit holds the day's counter, and with it
 /// everybody's publications. The statements there follow each other at once; while rows come in, this clock stands.

@@ -27,8 +27,10 @@ const MAX_LOADS: usize = 1;
 /// IMMEDIATE: the write lock is taken at once. A transaction that began as a reader could fail on its first write.
 const BEGIN: &str = "begin immediate";
 
-const MIGRATIONS: &[(i64, &str, &str)] =
-    &[(1, "ledger, batches, requests", include_str!("migrations/0001_ledger_batches_requests.sql"))];
+const MIGRATIONS: &[(i64, &str, &str)] = &[
+    (1, "ledger, batches, requests", include_str!("migrations/0001_ledger_batches_requests.sql")),
+    (2, "dialect", include_str!("migrations/0002_dialect.sql")),
+];
 
 pub(super) struct Sqlite {
     /// One connection: whoever writes waits for it here, in order, and not in SQLite's busy loop.

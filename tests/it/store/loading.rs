@@ -216,7 +216,15 @@ async fn a_batch_tells_what_was_known_of_its_file(place: &Place) {
     let known = BatchDraft {
         filename_date: Some(day(11)),
         expires_after: Some(Duration::from_secs(30 * 86_400)),
-        dialect: Some(Dialect { encoding: "UTF-16LE", delimiter: b'\t' }),
+        dialect: Some(Dialect {
+            encoding: "UTF-16LE",
+            delimiter: "\t".to_owned(),
+            quote: None,
+            escape: Some(b'\\'),
+            newline: "mixed",
+            compression: Some("gzip"),
+            header_line: Some(3),
+        }),
         bytes_read: 5_000_000_000,
         ..draft("LATE_PAYMENTS_20250401.csv", &rows)
     };
@@ -230,6 +238,11 @@ async fn a_batch_tells_what_was_known_of_its_file(place: &Place) {
     assert_eq!((batch.rows_read, batch.bytes_read), (3, 5_000_000_000));
     assert_eq!(batch.sha256.as_deref(), Some("sha256 of LATE_PAYMENTS_20250401.csv"));
     assert_eq!((batch.encoding.as_deref(), batch.delimiter.as_deref()), (Some("UTF-16LE"), Some("\\t")));
+    assert_eq!((batch.quote.as_deref(), batch.quote_escape.as_deref()), (Some(""), Some("\\")));
+    assert_eq!((batch.newline.as_deref(), batch.compression.as_deref()), (Some("mixed"), Some("gzip")));
+    assert_eq!(batch.header_line, Some(3));
+    let columns = "select reference_column || ' ' || target_column || ' ' || (select count(*) from batches where column_names is not null) from batches";
+    assert_eq!(place.texts(columns).await, ["1 2 1"]);
     assert_eq!((batch.error_code, batch.error_message), (None, None));
     assert_eq!((batch.deleted_at, batch.deleted_reason), (None, None));
     assert_eq!((batch.last_updated_at, batch.last_updated_by.as_str()), (batch.created_at, "worker@example.com"));
@@ -247,10 +260,17 @@ async fn what_was_not_known_of_a_file_stays_open(place: &Place) {
     let store = place.store().await;
     let rows = some_rows();
     let claim = claim_new(&store, "a.csv").await;
-    let unknown = BatchDraft { sha256: None, dialect: None, ..draft("a.csv", &rows) };
+    let unknown = BatchDraft {
+        sha256: None,
+        dialect: None,
+        column_names: Vec::new(),
+        reference_column: None,
+        ..draft("a.csv", &rows)
+    };
     let id = batch_id(publish(&store, &claim, &unknown, &rows).await.unwrap());
     let batch = store.batch(&id).await.unwrap().unwrap();
     assert_eq!((batch.sha256, batch.encoding, batch.delimiter), (None, None, None));
+    assert_eq!((batch.quote, batch.newline, batch.compression, batch.header_line), (None, None, None, None));
     assert_eq!((batch.expires_on, batch.filename_date), (None, None));
 }
 

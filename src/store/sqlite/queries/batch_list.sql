@@ -1,7 +1,8 @@
 -- $1 status, or null; $2 campaign's name, or null; $3 how many. The newest first.
 select batch_id, campaign_id, expires_on, paused, status, upload_filename, created_at, last_updated_at, deleted_at,
        deleted_reason, last_updated_by, error_message, status_counts, campaign_name, upload_id,
-       error_code, rows_read, bytes_read, sha256, encoding, delimiter, filename_date, seen_at, claimed_at
+       error_code, rows_read, bytes_read, sha256, encoding, delimiter, filename_date, seen_at, claimed_at,
+       quote, quote_escape, newline, compression, header_line
 from batch_details
 where ($1 is null or status = $1) and ($2 is null or campaign_name = $2)
 order by received_on desc, number desc
