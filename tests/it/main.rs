@@ -6,6 +6,7 @@ mod cli;
 mod faults;
 mod floors;
 mod main_job;
+mod read;
 mod rows;
 mod store;
 mod support;
