@@ -5,7 +5,7 @@
 use super::*;
 use crate::reader::unpack::tests::{gzip, zip, zstd};
 
-type Table = Vec<Vec<String>>;
+pub type Table = Vec<Vec<String>>;
 
 fn contacts() -> Table {
     let rows = [
@@ -24,18 +24,18 @@ fn contacts() -> Table {
 
 /// How a test writes a file.
 #[derive(Debug, Clone)]
-struct Written {
-    delimiter: &'static str,
-    quote: Option<char>,
-    escape: Option<char>,
-    newline: &'static str,
-    quotes_all: bool,
+pub struct Written {
+    pub delimiter: &'static str,
+    pub quote: Option<char>,
+    pub escape: Option<char>,
+    pub newline: &'static str,
+    pub quotes_all: bool,
 }
 
 const PLAIN: Written = Written { delimiter: ",", quote: Some('"'), escape: None, newline: "\n", quotes_all: false };
 
 impl Written {
-    fn text(&self, table: &Table) -> String {
+    pub fn text(&self, table: &Table) -> String {
         let row = |row: &Vec<String>| row.iter().map(|cell| self.cell(cell)).collect::<Vec<_>>().join(self.delimiter);
         table.iter().map(|cells| row(cells) + self.newline).collect()
     }
@@ -61,7 +61,7 @@ impl Written {
         }
     }
 
-    fn told(&self) -> Format {
+    pub fn told(&self) -> Format {
         let byte = |c: Option<char>| c.map(|c| c as u8);
         Format {
             delimiter: Some(self.delimiter.to_owned()),
@@ -74,7 +74,7 @@ impl Written {
 
 /// What became of a spoiled file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Outcome {
+pub enum Outcome {
     Right,
     /// The same, but for quotes that stay in a cell as characters, since nothing shows that they are none.
     Kept,
@@ -84,9 +84,9 @@ enum Outcome {
 }
 
 /// Compares cell by cell.
-fn outcome(file: &File, expected: &Table) -> Outcome {
+pub(super) fn outcome(file: &File, expected: &Table) -> Outcome {
     let Some((_, header)) = &file.opened else { return Outcome::Told };
-    let same = |one: &str, other: &str| one.replace(['"', '\''], "") == other.replace(['"', '\''], "");
+    let same = |one: &str, other: &str| one.replace(['"', '\'', '`'], "") == other.replace(['"', '\'', '`'], "");
     let all_same = |one: &[String], other: &[String]| {
         one.len() == other.len() && one.iter().zip(other).all(|(one, other)| same(one, other))
     };
