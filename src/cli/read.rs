@@ -155,7 +155,9 @@ fn tell(row: &Row<'_>, columns: usize, notes: &mut Notes) {
         let (line, character) = row.position(column).unwrap_or((row.line, 1));
         notes.say(line, character, &text);
     } else if row.cells.len() != columns {
-        notes.say(row.line, 1, &format!("{} cells where the header has {columns}", row.cells.len()));
+        let cells = row.cells.len();
+        let noun = if cells == 1 { "cell" } else { "cells" };
+        notes.say(row.line, 1, &format!("{cells} {noun} where the header has {columns}"));
     }
 }
 

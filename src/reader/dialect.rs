@@ -34,24 +34,27 @@ pub(super) struct Found {
 /// Judges by `beginning`; `is_all` says that it is the whole file.
 pub(super) fn detect(beginning: &[u8], is_all: bool, told: &Format, cells: usize) -> Found {
     let sample = Sample { bytes: beginning, is_all, told, cells };
+    let quotes: &[u8] = &[QUOTE, b'\''];
+    let escapes: &[Option<u8>] = if beginning.contains(&b'\\') { &[None, Some(b'\\')] } else { &[None] };
     let mut best = sample.best(&DELIMITERS, &[QUOTE], &[None]);
     if !best.is_certain() || best.may_be_quoted_otherwise(beginning) {
-        let quotes: &[u8] = if told.quote.is_none() { &[QUOTE, b'\''] } else { &[QUOTE] };
-        let escapes: &[Option<u8>] = if beginning.contains(&b'\\') { &[None, Some(b'\\')] } else { &[None] };
         let other = sample.best(&DELIMITERS, quotes, escapes);
         if other.explains_more_than(&best) {
             best = other;
         }
     }
     if told.delimiter.is_none() && !best.is_good() {
-        let rare = sample.best(&RARE_DELIMITERS, &[QUOTE, b'\''], &[None]);
+        let rare = sample.best(&RARE_DELIMITERS, quotes, escapes);
         if rare.is_certain() && rare.rows > 1 && (rare.grammar.delimiter != b" " || rare.has_numbers) {
             best = rare;
         }
     }
-    if told.delimiter.is_none() && best.is_padded && best.rows > 1 && best.grammar.delimiter != b" " {
-        let padded = [best.grammar.delimiter.as_slice(), b" "].concat();
-        best = sample.look(Grammar { delimiter: padded, ..best.grammar });
+    if told.delimiter.is_none() && best.rows > 1 && best.grammar.delimiter != b" " {
+        let single = best.grammar.delimiter.as_slice();
+        let wider = if best.is_padded { [single, b" "].concat() } else { [single, single].concat() };
+        if best.is_padded || best.is_doubled {
+            best = sample.look(Grammar { delimiter: wider, ..best.grammar });
+        }
     }
     let newline = told.newline.map_or(best.newline(), |newline| newline.as_str());
     Found { grammar: best.grammar, newline, rows_above: best.rows_above }
@@ -80,6 +83,8 @@ struct Look {
     has_quoted_column: bool,
     /// Every cell but a row's first begins with a space.
     is_padded: bool,
+    /// Every second cell is empty: the delimiter stands twice between two cells.
+    is_doubled: bool,
     /// Some column has a number in every row below the header.
     has_numbers: bool,
     /// Line ends of each kind behind rows: LF, CR LF, CR.
@@ -113,8 +118,8 @@ impl Look {
         if !is_other_quote {
             return (self.score().0, self.agreeing) > (usual.score().0, usual.agreeing);
         }
-        let is_likely = self.quoted > 1 && self.is_good() && usual.quoted == 0;
-        is_likely && (self.agreeing > usual.agreeing || self.agreeing == usual.agreeing && self.has_quoted_column)
+        let has_better_columns = self.agreeing == usual.agreeing && self.has_quoted_column && usual.quoted == 0;
+        self.quoted > 1 && self.is_good() && (self.agreeing > usual.agreeing || has_better_columns)
     }
 
     fn newline(&self) -> &'static str {
@@ -219,6 +224,7 @@ impl Sample<'_> {
                 .zip(&columns.in_quotes)
                 .any(|(all, quoted)| *all > 1 && all == quoted),
             is_padded: header_cells > 1 && !columns.has_unpadded,
+            is_doubled: header_cells > 2 && !columns.has_undoubled,
             has_numbers: columns.numbers.iter().any(|count| count + 1 == rows.len()),
             line_ends,
         }
@@ -255,6 +261,7 @@ struct Columns {
     numbers: Vec<usize>,
     quoted: usize,
     has_unpadded: bool,
+    has_undoubled: bool,
 }
 
 impl Columns {
@@ -263,12 +270,14 @@ impl Columns {
         for counts in [&mut self.filled, &mut self.in_quotes, &mut self.numbers] {
             counts.resize(wider, 0);
         }
+        self.has_undoubled |= cells.len().is_multiple_of(2);
         let mut filled = 0;
         for (column, cell) in cells.iter().enumerate() {
             let value = row[cell.start as usize..cell.end as usize].trim_ascii();
             let quoted = usize::from(is_quoted(cell) && cut.broken.is_none());
             self.quoted += quoted;
             self.has_unpadded |= column > 0 && row.get(cell.raw_start as usize) != Some(&b' ');
+            self.has_undoubled |= column % 2 == 1 && cell.end > cell.raw_start;
             if !value.is_empty() {
                 filled += 1;
                 self.filled[column] += 1;
@@ -333,6 +342,9 @@ mod tests {
             // A space behind every delimiter is part of it.
             ("id, phone, name\n1, 2, Ann\n3, 4, \n", ", "),
             ("id; phone; name\n1; 2; Ann\n", "; "),
+            // So is a second one.
+            ("id||phone||name\n1||2||\n3||||Bob\n", "||"),
+            ("id|||name\n1|||Ann\n2||x|Bob\n", "|"),
             ("id, phone, name\n1, 2, Ann\n3,4,Bob\n", ","),
         ];
         for (text, expected) in cases {

@@ -84,7 +84,7 @@ impl<R: Read> Rows<R> {
             named: width,
             names,
             is_below_a_title: records.is_below_a_title,
-            broken_name: record.broken.filter(|_| format.header),
+            broken_name: record.broken.filter(|_| format.header && format.names.is_empty()),
             first: (!format.header).then_some(record),
             records,
             limit: limits.rows,

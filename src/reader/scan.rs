@@ -3,7 +3,7 @@
 //! Promise: the answer depends on the row's bytes alone, not on how many more are there; so a row that is cut off
 //! by the end of the buffer is scanned again from its beginning once there is more of it.
 
-use memchr::{memchr, memchr2_iter, memchr3};
+use memchr::{memchr, memchr2, memchr2_iter, memchr3};
 
 use super::grammar::{Border, Grammar};
 use crate::model::CellSpan;
@@ -88,6 +88,8 @@ fn padded_quote(bytes: &[u8], at: usize, delimiter: u8) -> Option<usize> {
 /// The way of every other grammar.
 fn scan_any(bytes: &[u8], is_all: bool, grammar: &Grammar, cells: &mut Vec<CellSpan>) -> Scan {
     let (mut at, mut has_escapes) = (0, false);
+    // In other cells a row of every kind of line end has none.
+    let mut may_have_breaks = grammar.newline.is_some() || grammar.escape.is_some();
     loop {
         if cells.len() == grammar.cells {
             return Scan::TooManyCells;
@@ -95,6 +97,7 @@ fn scan_any(bytes: &[u8], is_all: bool, grammar: &Grammar, cells: &mut Vec<CellS
         let cell = match opening_quote(bytes, at, is_all, grammar) {
             Some(open) => match quoted_end(bytes, open, grammar) {
                 Some((close, is_escaped)) => {
+                    may_have_breaks = true;
                     let end = behind_padding(bytes, close + 1, is_all, grammar);
                     Some((span(at, open + 1, close, is_escaped), end))
                 }
@@ -113,7 +116,8 @@ fn scan_any(bytes: &[u8], is_all: bool, grammar: &Grammar, cells: &mut Vec<CellS
             Border::Unknown => return Scan::Unfinished { open: None },
             Border::End if !is_all => return Scan::Unfinished { open: None },
             Border::End | Border::LineEnd => {
-                return Scan::Row { length: after_cell, breaks: line_breaks(&bytes[..after_cell]), has_escapes };
+                let breaks = if may_have_breaks { line_breaks(&bytes[..after_cell]) } else { 0 };
+                return Scan::Row { length: after_cell, breaks, has_escapes };
             }
         }
     }
@@ -133,21 +137,21 @@ pub(super) fn opening_quote(bytes: &[u8], at: usize, is_all: bool, grammar: &Gra
 /// be the first of two; then the row goes on, and is scanned again.
 pub(super) fn quoted_end(bytes: &[u8], open: usize, grammar: &Grammar) -> Option<(usize, bool)> {
     let (mut at, mut is_escaped) = (open + 1, false);
+    let (quote, escape) = (bytes[open], grammar.escape.unwrap_or(bytes[open]));
     loop {
-        let byte = *bytes.get(at)?;
+        at += memchr2(quote, escape, bytes.get(at..)?)?;
+        let byte = bytes[at];
         let next = bytes.get(at + 1).copied();
         if Some(byte) == grammar.escape {
             let takes_next = grammar.is_escapable(next?);
             is_escaped |= takes_next;
             at += 1 + usize::from(takes_next);
-        } else if Some(byte) == grammar.quote {
+        } else {
             if next != Some(byte) {
                 return Some((at, is_escaped));
             }
             is_escaped = true;
             at += 2;
-        } else {
-            at += 1;
         }
     }
 }
@@ -165,6 +169,7 @@ pub(super) fn behind_padding(bytes: &[u8], mut at: usize, is_all: bool, grammar:
 pub(super) fn unquoted_end(bytes: &[u8], from: usize, is_all: bool, grammar: &Grammar) -> Option<(usize, bool)> {
     let (mut at, mut is_escaped) = (from, false);
     loop {
+        at = next_special(bytes, at, grammar);
         match grammar.border(bytes, at, is_all) {
             Border::Unknown => return None,
             Border::End if !is_all => return None,
@@ -183,6 +188,18 @@ pub(super) fn unquoted_end(bytes: &[u8], from: usize, is_all: bool, grammar: &Gr
         }
         at += 1;
     }
+}
+
+/// The next byte, from `at` on, that may mean something in a cell without quotes; the end where there is none.
+#[inline]
+fn next_special(bytes: &[u8], at: usize, grammar: &Grammar) -> usize {
+    let rest = &bytes[at..];
+    let first = grammar.delimiter.first().copied().unwrap_or(b'\n');
+    let found = match grammar.escape {
+        None => memchr3(first, b'\n', b'\r', rest),
+        Some(escape) => rest.iter().position(|&byte| byte == first || byte == escape || byte == b'\n' || byte == b'\r'),
+    };
+    at + found.unwrap_or(rest.len())
 }
 
 /// Line breaks of every kind; CR LF is one.

@@ -4,8 +4,9 @@ use std::io::Read;
 use std::path::PathBuf;
 
 use super::*;
-use crate::model::{Campaign, Dialect, Format, Header, Problem};
+use crate::model::{Campaign, Dialect, Format, Header, Newline, Problem};
 
+mod pollution;
 mod properties;
 
 /// A row, copied out of the reader's buffer.

@@ -7,6 +7,7 @@ mod faults;
 mod floors;
 mod main_job;
 mod notices;
+mod read;
 mod rows;
 mod soak;
 mod store;

@@ -5,7 +5,9 @@ use std::io::Read;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use super::read;
+use super::pollution::{Outcome, Written, outcome};
+use super::{read, read_as};
+use crate::model::{Format, Newline};
 use crate::reader::Limits;
 
 /// Hands out its bytes in pieces of one size.
@@ -60,7 +62,107 @@ fn anything() -> impl Strategy<Value = Vec<u8>> {
     (start, proptest::collection::vec(piece, 0..60)).prop_map(|(start, pieces)| [start, &pieces.concat()].concat())
 }
 
+/// Any way to write a table that leaves no cell in doubt.
+fn dialects() -> impl Strategy<Value = Written> {
+    (
+        select(vec![",", ";", "\t", "|", ":", "^", "~", " ", ", ", "||", "§", "<->"]),
+        select(vec![
+            (Some('"'), None),
+            (Some('"'), Some('\\')),
+            (Some('\''), None),
+            (Some('`'), Some('\\')),
+            (None, Some('\\')),
+        ]),
+        select(vec!["\n", "\r\n", "\r"]),
+        any::<bool>(),
+    )
+        .prop_map(|(delimiter, (quote, escape), newline, quotes_all)| Written {
+            delimiter,
+            quote,
+            escape,
+            newline,
+            quotes_all,
+        })
+}
+
+/// A table as those who want people to be called write it.
+fn contact_lists() -> impl Strategy<Value = Vec<Vec<String>>> {
+    let amount = (0_u32..100_000).prop_map(|cents| format!("{}.{:02}", cents / 100, cents % 100));
+    let name = select(vec![
+        "Ana Lee",
+        "O'Hara",
+        "Bo, Jr.",
+        "Zoë",
+        "Kim \"K\" Ray",
+        "D; Arcy",
+        "x\ny",
+        "",
+        "'t Hooft",
+        "5\" pipe",
+    ]);
+    let row = (name, amount, any::<u16>());
+    proptest::collection::vec(row, 3..12).prop_map(|rows| {
+        let header = ["reference_id", "target", "name", "amount"].map(str::to_owned).to_vec();
+        let row = |(name, amount, number): (&str, String, u16)| {
+            vec![format!("A{number}"), format!("+1512555{:04}", number % 10_000), name.to_owned(), amount]
+        };
+        std::iter::once(header).chain(rows.into_iter().map(row)).collect()
+    })
+}
+
 proptest! {
+    #[test]
+    fn a_table_in_any_dialect_that_is_told_is_read_back_cell_by_cell(
+        table in tables(),
+        written in dialects(),
+        tells_newline in any::<bool>(),
+        encoding in select(vec!["UTF-8", "UTF-16LE", "UTF-16BE"]),
+        piece in select(vec![1, 7, 64 << 10]),
+    ) {
+        let text = written.text(&table);
+        let bytes: Vec<u8> = match encoding {
+            "UTF-16LE" => text.encode_utf16().flat_map(u16::to_le_bytes).collect(),
+            "UTF-16BE" => text.encode_utf16().flat_map(u16::to_be_bytes).collect(),
+            _ => text.into_bytes(),
+        };
+        let newline = match written.newline {
+            "\n" => Newline::Lf,
+            "\r" => Newline::Cr,
+            _ => Newline::CrLf,
+        };
+        let format = Format { encoding: Some(encoding), newline: tells_newline.then_some(newline), ..written.told() };
+        let file = read_as(InPieces(&bytes, piece), &format, Limits::default());
+        prop_assert_eq!(&file.fault, &None);
+        let values: Vec<&Vec<String>> = file.rows.iter().map(|row| &row.values).collect();
+        prop_assert_eq!(values, table[1..].iter().collect::<Vec<_>>());
+        prop_assert!(file.rows.iter().all(|row| row.problem.is_none()));
+    }
+
+    #[test]
+    fn a_contact_list_in_a_dialect_that_is_not_told_is_never_read_otherwise_in_silence(
+        table in contact_lists(),
+        written in dialects(),
+    ) {
+        let file = read(written.text(&table).as_bytes(), Limits::default());
+        prop_assert_ne!(outcome(&file, &table), Outcome::Silent, "{:?}", file);
+    }
+
+    #[test]
+    fn any_bytes_in_any_dialect_are_read_the_same_in_pieces_of_any_size(
+        bytes in anything(),
+        written in dialects(),
+        newline in select(vec![None, Some(Newline::Lf), Some(Newline::CrLf), Some(Newline::Cr)]),
+        (skip_rows, comment) in (0_u32..3, select(vec![None, Some("a"), Some(",;")])),
+        tight in any::<bool>(),
+    ) {
+        let limits = if tight { Limits { columns: 4, row_bytes: 16, rows: 5, ..Limits::default() } } else { Limits::default() };
+        let format = Format { newline, skip_rows, comment: comment.map(str::to_owned), ..written.told() };
+        let whole = read_as(&bytes[..], &format, limits);
+        for size in [1, 2, 3, 7] {
+            prop_assert_eq!(&read_as(InPieces(&bytes, size), &format, limits), &whole);
+        }
+    }
+
     #[test]
     fn what_a_csv_writer_wrote_is_read_back_cell_by_cell(
         table in tables(),
