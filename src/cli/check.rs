@@ -166,6 +166,7 @@ fn judge_all(
     let target = rows.header.target;
     let mut judge =
         Judge::new(campaign, rows.header.clone()).map_err(|why| ReadError::Source(std::io::Error::other(why)))?;
+    judge.fits().map_err(ReadError::Fault)?;
     while let Some(row) = rows.next_row()? {
         let judgement = judge.judge(&row);
         if let Some(code) = judgement.code {

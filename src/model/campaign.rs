@@ -1,5 +1,6 @@
 //! A campaign: the configured rules that a file falls under, chosen by the file's name.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How the people of a campaign are contacted; it decides what a valid target is.
@@ -22,6 +23,15 @@ pub enum KeyField {
     ReferenceId,
     /// The normalised phone number or address.
     Target,
+}
+
+/// What a campaign's cells must be, as its Table Schema file has it: read by the configuration, understood by the rules.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TableSchema {
+    /// The file's name as configured, for messages.
+    pub file: String,
+    /// The JSON in it.
+    pub descriptor: Arc<serde_json::Value>,
 }
 
 /// One configured rule set.
@@ -49,6 +59,8 @@ pub struct Campaign {
     pub max_invalid_percent: f64,
     /// …and it has at least this many rows.
     pub max_invalid_from_rows: u64,
+    /// What the cells must be.
+    pub schema: Option<TableSchema>,
 }
 
 impl Default for Campaign {
@@ -66,6 +78,7 @@ impl Default for Campaign {
             allow_repeats: false,
             max_invalid_percent: 25.0,
             max_invalid_from_rows: 20,
+            schema: None,
         }
     }
 }

@@ -6,12 +6,13 @@
 pub mod batch;
 pub mod campaign;
 pub mod fault;
+pub mod name;
 pub mod request;
 pub mod row;
 pub mod upload;
 
 pub use batch::{Batch, BatchDraft, BatchStatus, Dialect, Verdicts};
-pub use campaign::{Campaign, Channel, KeyField};
+pub use campaign::{Campaign, Channel, KeyField, TableSchema};
 pub use fault::{Fault, FileCode, RowCode};
 pub use request::{IntakeStatus, NewRequest, Request, RowChunk};
 pub use row::{CellSpan, Header, Row};

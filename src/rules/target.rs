@@ -136,10 +136,15 @@ fn is_spreadsheet_damage(text: &str) -> bool {
     digits(mantissa, &['.', ',']) && digits(exponent.trim_start_matches(['+', '-']), &[])
 }
 
-fn email(text: &str, out: &mut String) -> Result<(), Refusal> {
+/// One address that mail can be sent to over the internet: no name before it, no bare number, no host of an intranet.
+pub(super) fn address(text: &str) -> Option<EmailAddress> {
     let options = Options::default().without_display_text().without_domain_literal().with_required_tld();
-    let address = EmailAddress::parse_with_options(text, options)
-        .map_err(|_| (RowCode::InvalidEmail, "target: not an e-mail address; write one, such as name@example.com"))?;
+    EmailAddress::parse_with_options(text, options).ok()
+}
+
+fn email(text: &str, out: &mut String) -> Result<(), Refusal> {
+    let address = address(text)
+        .ok_or((RowCode::InvalidEmail, "target: not an e-mail address; write one, such as name@example.com"))?;
     out.push_str(address.local_part());
     out.push('@');
     out.extend(address.domain().chars().flat_map(char::to_lowercase));

@@ -94,6 +94,7 @@ fn judge_rows(
     let width = rows.header.names.len();
     let mut judge = Judge::new(campaign, rows.header.clone())
         .map_err(|trouble| ReadOr::Interrupted(Interrupted::Trouble(trouble)))?;
+    judge.fits().map_err(ReadError::Fault)?;
     let mut chunk = RowChunk::default();
     while let Some(row) = rows.next_row()? {
         let judgement = judge.judge(&row);
