@@ -107,12 +107,13 @@ impl Columns {
             .map(|(field, _)| &field.name)
             .collect();
         if !missing.is_empty() {
-            let detail = format!("{} (the campaign's schema wants them; add the columns)", listed(missing.into_iter()));
+            let detail =
+                format!("{} (required by the campaign's schema; add each as a column)", listed(missing.into_iter()));
             return Err(Fault::new(FileCode::MissingRequiredFields, detail));
         }
         let names = || listed(self.schema.fields.iter().map(|field| &field.name));
         if rule == Some(Partial) && self.columns.iter().all(Option::is_none) {
-            let detail = format!("at least one of {} (the campaign's schema wants one; add the column)", names());
+            let detail = format!("at least one of {} (required by the campaign's schema; add it as a column)", names());
             return Err(Fault::new(FileCode::MissingRequiredFields, detail));
         }
         if !matches!(rule, Some(Exact | Equal | Superset)) {

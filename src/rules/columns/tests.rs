@@ -79,11 +79,11 @@ fn a_header_answers_to_the_schema_as_fields_match_says() {
         assert_eq!(fits(rule, &["id", "phone", "amount", "due_date", "_row"]), "", "{rule:?}");
         let missing = fits(rule, &without);
         assert_eq!(
-            missing, "Missing required fields: amount (the campaign's schema wants them; add the columns)",
+            missing, "Missing required fields: amount (required by the campaign's schema; add each as a column)",
             "{rule:?}"
         );
     }
-    let missing = "Missing required fields: due-date (the campaign's schema wants them; add the columns)";
+    let missing = "Missing required fields: due-date (required by the campaign's schema; add each as a column)";
     let extra = "Invalid file format: column 6 is not one that the campaign's schema has; take it out \
                  (it has Reference ID, target, amount, due-date)";
     let order = "Invalid file format: column 3 should be amount; put the columns in the order \
@@ -104,7 +104,7 @@ fn a_header_answers_to_the_schema_as_fields_match_says() {
     let fault = columns(descriptor, &fewer, &[]).fits(&header(&fewer)).expect_err("none of them");
     assert_eq!(
         fault.message(),
-        "Missing required fields: at least one of a, b (the campaign's schema wants one; add the column)"
+        "Missing required fields: at least one of a, b (required by the campaign's schema; add it as a column)"
     );
 }
 
@@ -213,6 +213,18 @@ fn every_kind() -> Vec<Value> {
         kinds.push(json!({ "name": "f", "type": "list", "itemType": item, "delimiter": "||" }));
     }
     kinds
+}
+
+#[test]
+fn no_message_quotes_the_cell() {
+    let mut fields = every_kind();
+    let constraints =
+        [json!({ "pattern": "a" }), json!({ "enum": ["a"] }), json!({ "maxLength": 1 }), json!({ "minLength": 99 })];
+    fields.extend(constraints.map(|constraints| json!({ "name": "f", "constraints": constraints })));
+    fields.push(json!({ "name": "f", "missingValues": ["QZ 77"], "constraints": { "required": true } }));
+    let said: Vec<String> = fields.iter().filter_map(|field| said_of(field, "QZ 77")).collect();
+    assert!(said.len() > 30, "{said:?}");
+    assert!(said.iter().all(|said| !said.contains("QZ") && !said.contains("77")), "{said:?}");
 }
 
 proptest! {
