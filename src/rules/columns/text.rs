@@ -16,7 +16,7 @@ impl TextForm {
     pub(super) fn accepts(self, text: &str) -> bool {
         match self {
             TextForm::Any => true,
-            TextForm::Email => address(text).is_some(),
+            TextForm::Email => address(text, &mut String::new()).is_some(),
             TextForm::Uri => is_uri(text),
             TextForm::Binary => is_base64(text),
             // With its hyphens; the library reads several more forms.
