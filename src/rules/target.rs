@@ -192,6 +192,8 @@ fn email(text: &str, out: &mut String) -> Result<(), Refusal> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn phone_of(region: &str, text: &str) -> Result<String, &'static str> {
@@ -349,6 +351,27 @@ mod tests {
             &too_long,
         ] {
             assert_eq!(email_of(bad), None, "{bad}");
+        }
+    }
+
+    proptest! {
+        /// A normal form is its own; what one campaign stored, another reads as the same.
+        #[test]
+        fn normalising_twice_changes_nothing(
+            number in "[+]?[0-9 ().-]{4,18}|(\\+|00)(1|44|49|39|55|7)[0-9]{7,12}|\\PC{0,12}",
+            address in "[a-zA-Z.+é]{1,8}@[a-zA-Zäß.-]{1,10}\\.[a-zA-Zé]{1,4}|\\PC{0,6}@\\PC{0,8}",
+        ) {
+            for (targets, text) in [
+                (Targets::new(Channel::Sms, "US").expect("a region"), &number),
+                (Targets::new(Channel::Voice, "IT").expect("a region"), &number),
+                (Targets::Email, &address),
+            ] {
+                let (mut once, mut twice) = (String::new(), String::new());
+                if targets.normalise(text.trim(), &mut once).is_ok() {
+                    prop_assert_eq!(targets.normalise(&once, &mut twice), Ok(()), "{}", text);
+                    prop_assert_eq!(once, twice);
+                }
+            }
         }
     }
 }

@@ -270,7 +270,7 @@ impl Value<'_> {
         match (self, other) {
             (Value::Text(mine), Value::Text(theirs)) => mine == theirs,
             (Value::Boolean(mine), Value::Boolean(theirs)) => mine == theirs,
-            (Value::Number(Number::NotANumber), Value::Number(Number::NotANumber)) => true,
+            (Value::Number(Number::Nan), Value::Number(Number::Nan)) => true,
             (Value::Point(mine), Value::Point(theirs)) => mine == theirs,
             (Value::Json(mine), Value::Json(theirs)) => mine == theirs,
             (Value::List { text: mine, .. }, Value::List { text: theirs, .. }) => mine == theirs,

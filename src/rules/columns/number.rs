@@ -16,7 +16,7 @@ pub(super) struct NumberForm {
 /// What a cell's number is.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Number<'a> {
-    NotANumber,
+    Nan,
     Infinite { is_negative: bool },
     Finite(Decimal<'a>),
 }
@@ -41,7 +41,7 @@ impl NumberForm {
         let text = text.trim();
         if !self.is_whole {
             if text.eq_ignore_ascii_case("NaN") {
-                return Some(Number::NotANumber);
+                return Some(Number::Nan);
             }
             if text.eq_ignore_ascii_case("INF") || text.eq_ignore_ascii_case("-INF") {
                 return Some(Number::Infinite { is_negative: text.starts_with('-') });
@@ -159,7 +159,7 @@ impl Number<'_> {
     pub(super) fn compare(&self, other: &Number<'_>) -> Option<Ordering> {
         // How far from a finite number: -1, 0 or 1.
         let reach = |number: &Number<'_>| match number {
-            Number::NotANumber => None,
+            Number::Nan => None,
             Number::Infinite { is_negative: true } => Some(-1),
             Number::Infinite { is_negative: false } => Some(1),
             Number::Finite(_) => Some(0),
@@ -173,7 +173,7 @@ impl Number<'_> {
     /// Bytes that are the same for equal numbers, and for them only.
     pub(super) fn write_key(&self, out: &mut Vec<u8>) {
         match self {
-            Number::NotANumber => out.push(b'n'),
+            Number::Nan => out.push(b'n'),
             Number::Infinite { is_negative } => out.extend([b'i', u8::from(*is_negative)]),
             Number::Finite(decimal) => {
                 let Some(power) = decimal.power() else { return out.push(b'0') };
