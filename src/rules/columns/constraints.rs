@@ -99,6 +99,9 @@ fn text_of(place: &str, value: &Value, kind: &Kind) -> Result<String, String> {
         (Value::Array(_) | Value::Object(_), Kind::Array | Kind::Object | Kind::GeoJson { .. } | Kind::Point(_)) => {
             Some(value.to_string())
         }
+        (Value::Number(_) | Value::Bool(_), Kind::Text(_)) => {
+            return Err(format!("{place}: must be a text, in quotes, since that is what a cell is"));
+        }
         _ => None,
     };
     let text = text.filter(|text| kind.read(text).is_some());

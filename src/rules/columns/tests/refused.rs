@@ -161,7 +161,7 @@ fn a_field_says_nothing_that_is_overlooked() {
         ),
         (
             constraint("string", json!({ "enum": [1] })),
-            "constraints/enum/0: is no value of the field's type and format",
+            "constraints/enum/0: must be a text, in quotes, since that is what a cell is",
         ),
         (
             json!({ "type": "list", "itemType": "number", "constraints": { "unique": true } }),
