@@ -8,13 +8,14 @@ mod format;
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Deserialize;
 use toml::{Table, Value};
 
 use crate::bucket::BucketConfig;
-use crate::model::{Campaign, Channel, KeyField, Newline};
+use crate::model::{Campaign, Channel, KeyField, Newline, TableSchema};
 use crate::reader::Limits;
 use crate::store::StoreConfig;
 use crate::telemetry::LogConfig;
@@ -90,6 +91,11 @@ pub struct CampaignConfig {
     /// Other columns that must be there, and whose cells must not be blank.
     #[serde(default)]
     pub required: Vec<String>,
+    /// A Table Schema that the cells must keep to: a JSON file, its path relative to the configuration file.
+    pub schema: Option<String>,
+    /// What stands in that file.
+    #[serde(skip)]
+    table_schema: Option<TableSchema>,
 }
 
 /// A configuration that cannot be used. The text says where and what to do.
@@ -119,8 +125,12 @@ impl Config {
         for (name, value) in variables {
             override_key(&mut table, &name, &value)?;
         }
-        let config: Config =
+        let mut config: Config =
             table.try_into().map_err(|error| ConfigError(format!("configuration: {}", one_line(&error))))?;
+        let folder = file.and_then(Path::parent).unwrap_or(Path::new(""));
+        for (name, campaign) in &mut config.campaigns {
+            campaign.read_schema(name, folder)?;
+        }
         config.check()?;
         Ok(config)
     }
@@ -201,7 +211,82 @@ impl CampaignConfig {
             max_invalid_percent,
             max_invalid_from_rows: self.max_invalid_from_rows.unwrap_or(default.max_invalid_from_rows),
             format: self.format(name)?,
+            schema: self.table_schema.clone(),
         })
+    }
+
+    /// Reads the file of `schema`. What is in it, the rules judge.
+    fn read_schema(&mut self, name: &str, folder: &Path) -> Result<(), ConfigError> {
+        let Some(file) = &self.schema else { return Ok(()) };
+        let wrong = |why: String| ConfigError(format!("campaigns.{name}.schema: {file}: {why}"));
+        let text =
+            std::fs::read_to_string(folder.join(file)).map_err(|error| wrong(format!("cannot be read: {error}")))?;
+        let Unambiguous(descriptor) =
+            serde_json::from_str(&text).map_err(|error| wrong(format!("not JSON that can be used: {error}")))?;
+        self.table_schema = Some(TableSchema { file: file.clone(), descriptor: Arc::new(descriptor) });
+        Ok(())
+    }
+}
+
+/// JSON in which no object has a name twice: of such a pair a plain reading keeps the last, in silence.
+struct Unambiguous(serde_json::Value);
+
+impl<'de> Deserialize<'de> for Unambiguous {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(UnambiguousVisitor).map(Unambiguous)
+    }
+}
+
+struct UnambiguousVisitor;
+
+impl<'de> serde::de::Visitor<'de> for UnambiguousVisitor {
+    type Value = serde_json::Value;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(serde_json::Value::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Self::Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Self::Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Self::Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Self::Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Self::Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
+        let mut all = Vec::new();
+        while let Some(Unambiguous(item)) = items.next_element()? {
+            all.push(item);
+        }
+        Ok(all.into())
+    }
+
+    fn visit_map<A: serde::de::MapAccess<'de>>(self, mut entries: A) -> Result<Self::Value, A::Error> {
+        let mut all = serde_json::Map::new();
+        while let Some((name, Unambiguous(value))) = entries.next_entry::<String, _>()? {
+            if all.contains_key(&name) {
+                return Err(serde::de::Error::custom(format_args!("{name:?} stands twice in one object")));
+            }
+            all.insert(name, value);
+        }
+        Ok(all.into())
     }
 }
 

@@ -11,7 +11,7 @@ use clap::Args;
 use super::excerpt::{Mark, excerpt};
 use super::output::{line, note, printable, sum, thousands};
 use super::place::{self, Spot};
-use super::{FINDINGS_OR_TROUBLE, OK, USAGE};
+use super::{FINDINGS_OR_TROUBLE, OK, USAGE, template};
 use crate::config::Config;
 use crate::model::{Campaign, Dialect, Fault, FileCode, IntakeStatus, Row, Verdicts};
 use crate::reader::{HeaderRules, Limits, ReadError, Rows};
@@ -32,14 +32,18 @@ newline, compression, header_line, rows_read, verdicts, counts (of each code), f
 Examples:
   batchdrop check LATE_PAYMENTS_20250401.csv
   batchdrop check --config batchdrop.toml --campaign late_payments export.csv
-  batchdrop check --json *.csv | jq .verdicts")]
+  batchdrop check --json *.csv | jq .verdicts
+  batchdrop check --config batchdrop.toml --campaign late_payments --schema-template > empty.csv")]
 pub(super) struct CheckArgs {
     /// Files to check
-    #[arg(required = true, value_name = "FILE")]
+    #[arg(required_unless_present = "schema_template", value_name = "FILE")]
     files: Vec<PathBuf>,
     /// Judge by the rules of this campaign, whatever the file's name
     #[arg(long)]
     campaign: Option<String>,
+    /// Write an empty file with the columns that the campaign wants, for those who upload
+    #[arg(long, requires = "campaign", conflicts_with = "files")]
+    schema_template: bool,
     /// Findings of each code that are shown; 0 shows all
     #[arg(long, default_value_t = 3)]
     limit: usize,
@@ -73,6 +77,16 @@ struct Finding {
 
 pub(super) fn check(args: &CheckArgs, config: &Config, json: bool) -> anyhow::Result<u8> {
     let router = super::router(config)?;
+    if args.schema_template {
+        let campaign = campaign(&router, args.campaign.as_deref(), "")?.map_err(|fault| anyhow!(fault))?;
+        let columns = template::columns(campaign).map_err(|why| anyhow!(why))?;
+        line(&if json {
+            serde_json::json!({ "columns": columns }).to_string()
+        } else {
+            template::header(&columns, &campaign.format)
+        });
+        return Ok(OK);
+    }
     let mut code = OK;
     let mut shown_before = false;
     for path in &args.files {
@@ -170,6 +184,7 @@ fn judge_all(
     checked.columns = header.names.len();
     let target = header.target;
     let mut judge = Judge::new(campaign, header).map_err(|why| ReadError::Source(std::io::Error::other(why)))?;
+    judge.fits().map_err(ReadError::Fault)?;
     while let Some(row) = rows.next_row()? {
         let judgement = judge.judge(&row);
         if let Some(code) = judgement.code {

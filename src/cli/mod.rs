@@ -11,6 +11,7 @@ mod place;
 mod read;
 mod requeue;
 mod run;
+mod template;
 
 use std::path::{Path, PathBuf};
 
@@ -211,10 +212,13 @@ async fn migrate(config: &Config) -> anyhow::Result<u8> {
 
 fn config_check(config: &Config, json: bool) -> anyhow::Result<u8> {
     let router = router(config)?;
-    let mut table =
-        output::Table::new(&["ID", "CAMPAIGN", "FILES", "CHANNEL", "REGION", "UNIQUE", "HOLD", "READ AS"], json);
+    let mut table = output::Table::new(
+        &["ID", "CAMPAIGN", "FILES", "CHANNEL", "REGION", "UNIQUE", "HOLD", "SCHEMA", "READ AS"],
+        json,
+    );
     for campaign in router.campaigns() {
         let channel = serde_json::to_value(campaign.channel)?;
+        let schema = campaign.schema.as_ref().map(|schema| schema.file.as_str());
         let unique = serde_json::to_value(&campaign.unique)?;
         let unique_text: Vec<_> = unique.as_array().into_iter().flatten().filter_map(|name| name.as_str()).collect();
         table.row(
@@ -226,11 +230,13 @@ fn config_check(config: &Config, json: bool) -> anyhow::Result<u8> {
                 campaign.region.clone(),
                 unique_text.join(", "),
                 if campaign.hold { "yes" } else { "no" }.to_owned(),
+                schema.unwrap_or("-").to_owned(),
                 crate::config::told(&campaign.format),
             ],
             &serde_json::json!({
                 "id": campaign.id, "name": campaign.name, "files": campaign.files, "channel": channel,
                 "region": campaign.region, "unique": unique, "hold": campaign.hold,
+                "schema": schema,
                 "read_as": crate::config::told(&campaign.format),
             }),
         );

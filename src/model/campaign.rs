@@ -1,5 +1,6 @@
 //! A campaign: the configured rules that a file falls under, chosen by the file's name.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::Format;
@@ -24,6 +25,15 @@ pub enum KeyField {
     ReferenceId,
     /// The normalised phone number or address.
     Target,
+}
+
+/// What a campaign's cells must be, as its Table Schema file has it: read by the configuration, understood by the rules.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TableSchema {
+    /// The file's name as configured, for messages.
+    pub file: String,
+    /// The JSON in it.
+    pub descriptor: Arc<serde_json::Value>,
 }
 
 /// One configured rule set.
@@ -53,6 +63,8 @@ pub struct Campaign {
     pub max_invalid_from_rows: u64,
     /// How its files are written.
     pub format: Format,
+    /// What the cells must be.
+    pub schema: Option<TableSchema>,
 }
 
 impl Default for Campaign {
@@ -71,6 +83,7 @@ impl Default for Campaign {
             max_invalid_percent: 25.0,
             max_invalid_from_rows: 20,
             format: Format::default(),
+            schema: None,
         }
     }
 }

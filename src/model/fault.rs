@@ -59,7 +59,7 @@ codes! {
             "Open it where it was made and save it as CSV (comma or semicolon separated, UTF-8). For a quote that is never closed, look at the line that the message names."
         MissingRequiredFields "MISSING_REQUIRED_FIELDS" "Missing required fields"
             "The header has no column for a field that every row needs."
-            "Name one column reference_id (or ref_id, account_number, …) and one target (or phone, mobile, …; email for e-mail campaigns), and keep the header as the first line."
+            "Name one column reference_id (or ref_id, account_number, …) and one target (or phone, mobile, …; email for e-mail campaigns), add any other that the message names, and keep the header as the first line."
         EmptyFile "EMPTY_FILE" "Empty file"
             "The file has no content."
             "Export it again; an upload that broke off, or a query without a result, leaves an empty file."

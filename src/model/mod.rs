@@ -7,12 +7,13 @@ pub mod batch;
 pub mod campaign;
 pub mod fault;
 pub mod format;
+pub mod name;
 pub mod request;
 pub mod row;
 pub mod upload;
 
 pub use batch::{Batch, BatchDraft, BatchStatus, Verdicts};
-pub use campaign::{Campaign, Channel, KeyField};
+pub use campaign::{Campaign, Channel, KeyField, TableSchema};
 pub use fault::{Fault, FileCode, RowCode};
 pub use format::{Dialect, Format, Newline};
 pub use request::{IntakeStatus, NewRequest, Request, RowChunk};

@@ -3,6 +3,7 @@
 //! Promise: no message quotes a name. In a file without a header the first line is a person's data.
 
 use crate::model::fault::Place;
+use crate::model::name::fold;
 use crate::model::{Campaign, Channel, Fault, FileCode, Header};
 
 /// The columns that a rejects file has before the sender's own; it may be mended and dropped as it is.
@@ -176,21 +177,6 @@ fn each_has_its_own_name(folded: &[String], line: u64) -> Result<(), Fault> {
         }
     }
     Ok(())
-}
-
-/// A name as it is compared: `Customer - ID` is `customer_id`. White space of any kind counts as a space.
-fn fold(name: &str) -> String {
-    let mut folded = String::with_capacity(name.len());
-    for letter in name.trim().chars() {
-        if letter.is_whitespace() || matches!(letter, '-' | '.' | '_') {
-            if !folded.ends_with('_') {
-                folded.push('_');
-            }
-        } else {
-            folded.extend(letter.to_lowercase());
-        }
-    }
-    folded
 }
 
 #[cfg(test)]

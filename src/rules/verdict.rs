@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use super::columns::{self, Columns};
 use super::duplicates::Claims;
 use super::target::Targets;
 use crate::model::{
@@ -16,6 +17,8 @@ const LONGEST_REFERENCE: usize = 1024;
 pub struct Judge {
     header: Header,
     targets: Targets,
+    /// The campaign's schema, where it has one.
+    columns: Option<Columns>,
     /// Addresses count as the same whatever their case; they are stored as sent.
     folds_target_case: bool,
     /// The keys of each field of the campaign's `unique`, in its order.
@@ -78,7 +81,16 @@ struct Finding {
 /// # Errors
 /// The key and what is wrong with it.
 pub fn check_campaign(campaign: &Campaign) -> Result<(), String> {
-    Targets::new(campaign.channel, &campaign.region).map(|_| ())
+    Targets::new(campaign.channel, &campaign.region)?;
+    campaign.schema.as_ref().map_or(Ok(()), columns::check)
+}
+
+/// The names of the fields of the campaign's schema, in its order.
+///
+/// # Errors
+/// As [`check_campaign`].
+pub fn schema_names(campaign: &Campaign) -> Result<Vec<String>, String> {
+    campaign.schema.as_ref().map_or(Ok(Vec::new()), columns::names)
 }
 
 impl Judge {
@@ -87,8 +99,11 @@ impl Judge {
     /// # Errors
     /// What [`check_campaign`] finds before any file does.
     pub fn new(campaign: &Campaign, header: Header) -> Result<Judge, String> {
+        let schema = campaign.schema.as_ref();
+        let columns = schema.map(|schema| Columns::new(schema, &header, &campaign.unique)).transpose()?;
         Ok(Judge {
             header,
+            columns,
             targets: Targets::new(campaign.channel, &campaign.region)?,
             folds_target_case: campaign.channel == Channel::Email,
             claims: campaign.unique.iter().map(|&field| (field, Claims::new())).collect(),
@@ -99,6 +114,14 @@ impl Judge {
             target: String::new(),
             folded: String::new(),
         })
+    }
+
+    /// Before the first row: whether the file has the columns that the campaign's schema wants.
+    ///
+    /// # Errors
+    /// MISSING_REQUIRED_FIELDS, INVALID_FILE_FORMAT.
+    pub fn fits(&self) -> Result<(), Fault> {
+        self.columns.as_ref().map_or(Ok(()), |columns| columns.fits(&self.header))
     }
 
     /// How many rows came to each verdict so far.
@@ -202,6 +225,12 @@ impl Judge {
             code,
             message: Cow::Borrowed(message),
             column: Some(self.header.target),
+        })?;
+        let Some(columns) = &mut self.columns else { return Ok(()) };
+        columns.check(row, &self.header).map_err(|((code, message), column)| Finding {
+            code,
+            message: Cow::Owned(message),
+            column: Some(column),
         })
     }
 

@@ -95,6 +95,7 @@ fn judge_rows(
     let width = header.names.len();
     let mut judge =
         Judge::new(campaign, header).map_err(|trouble| ReadOr::Interrupted(Interrupted::Trouble(trouble)))?;
+    judge.fits().map_err(ReadError::Fault)?;
     let mut chunk = RowChunk::default();
     while let Some(row) = rows.next_row()? {
         let judgement = judge.judge(&row);

@@ -3,6 +3,7 @@
 mod bucket;
 mod check;
 mod cli;
+mod columns;
 mod faults;
 mod floors;
 mod main_job;
