@@ -101,6 +101,12 @@ fn every_broken_fixture_has_its_fault_word_for_word() {
         ("png", format!("Invalid file format: this is a PNG image, not a CSV file; {EXPORT}")),
         ("html", format!("Invalid file format: this is an HTML page, not a CSV file; {EXPORT}")),
         ("json", format!("Invalid file format: this is JSON data, not a CSV file; {EXPORT}")),
+        (
+            "quote-in-header",
+            "Invalid file format: line 1, column 3: a quote in the header is never closed, or text follows it; write a \
+             quote inside a name twice (\"\")"
+                .into(),
+        ),
         ("binary", format!("Invalid file format: this is a binary file, not a CSV file; {EXPORT}")),
         (
             "missing-target",

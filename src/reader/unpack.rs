@@ -171,7 +171,7 @@ impl<R: Read> Packed<R> {
 /// Frames of zstd, one after another.
 struct Zstd<R> {
     input: Input<R>,
-    decoder: FrameDecoder,
+    decoder: Box<FrameDecoder>,
     is_in_frame: bool,
 }
 
@@ -180,7 +180,7 @@ const ZSTD_WINDOW_BYTES: u64 = 64 << 20;
 
 impl<R: Read> Zstd<R> {
     fn new(input: Input<R>) -> Self {
-        let mut decoder = FrameDecoder::new();
+        let mut decoder = Box::new(FrameDecoder::new());
         decoder.set_max_window_size(ZSTD_WINDOW_BYTES);
         Zstd { input, decoder, is_in_frame: false }
     }
@@ -358,7 +358,8 @@ fn four(input: &mut impl Read) -> IoResult<[u8; 4]> {
 
 /// Reads the sizes behind a member, and the signature behind them.
 fn behind_sizes(input: &mut impl Read) -> IoResult<[u8; 4]> {
-    (four(input)?, four(input)?);
+    four(input)?;
+    four(input)?;
     let next = four(input)?;
     if next.starts_with(b"PK") {
         return Ok(next);

@@ -130,7 +130,7 @@ fn config_check(text: &str) -> Ran {
 fn config_check_shows_a_good_configuration() {
     insta::assert_snapshot!(run(folder(), &["config", "check"]).transcript(), @r"
     exit code 0
-    ID CAMPAIGN FILES  CHANNEL REGION UNIQUE       HOLD SCHEMA
+    ID CAMPAIGN FILES  CHANNEL REGION UNIQUE       HOLD SCHEMA READ AS
      1 default  *.csv* voice   US     reference_id no   -
     --- standard error
     The configuration is valid. Bucket uploads, store sqlite://batchdrop.db.
@@ -142,7 +142,7 @@ fn config_check_shows_a_good_configuration() {
                 [campaigns.london]\nid = 9\nfiles = 'LONDON_*.csv'\nchannel = 'sms'\nregion = 'GB'\n";
     insta::assert_snapshot!(config_check(good).transcript(), @r"
     exit code 0
-    ID CAMPAIGN      FILES                CHANNEL REGION UNIQUE               HOLD SCHEMA
+    ID CAMPAIGN      FILES                CHANNEL REGION UNIQUE               HOLD SCHEMA READ AS
      7 late_payments LATE_PAYMENTS_*.csv* voice   US     reference_id, target yes  -
      9 london        LONDON_*.csv         sms     GB     reference_id         no   -
      8 news          NEWS_*.csv           email   US     reference_id         no   -

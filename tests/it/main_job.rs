@@ -78,6 +78,7 @@ everywhere! {
     the_newcomers_folder_becomes_batches
     content_and_name_decide_what_is_new
     every_way_to_write_a_file_is_read_alike
+    a_packed_or_oddly_written_file_is_loaded_and_its_dialect_kept
 }
 
 async fn content_and_name_decide_what_is_new(dropped: In, to: To) {
@@ -108,6 +109,42 @@ async fn content_and_name_decide_what_is_new(dropped: In, to: To) {
     app.drop_file("D.csv", "reference_id,phone\n").await;
     assert_eq!(app.settle().await, 3);
     assert_eq!(app.batch_of("D.csv").await.error_code.as_deref(), Some("NO_DATA_ROWS"), "not a repeat of a failed one");
+}
+
+async fn a_packed_or_oddly_written_file_is_loaded_and_its_dialect_kept(dropped: In, to: To) {
+    let app = TestApp::new(dropped, to).await;
+    // Name, delimiter, quote, escape, compression, line of the header.
+    let cases = [
+        ("apostrophes", ",", "'", "'", None, 1),
+        ("backslash-quotes", ",", "\"", "\\", None, 1),
+        ("carets", "^", "\"", "\"", None, 1),
+        ("comma-and-space", ", ", "\"", "\"", None, 1),
+        ("double-bars", "||", "\"", "\"", None, 1),
+        ("gzip", ",", "\"", "\"", Some("gzip"), 1),
+        ("zip", ",", "\"", "\"", Some("zip"), 1),
+        ("sep-line", ";", "\"", "\"", None, 2),
+        ("title-above", ",", "\"", "\"", None, 4),
+        ("unclosed-quote", ",", "\"", "\"", None, 1),
+    ];
+    for (name, ..) in cases {
+        app.drop_fixture(&format!("reading/{name}.csv")).await;
+    }
+    app.settle().await;
+    for (name, delimiter, quote, escape, compression, header_line) in cases {
+        let batch = app.batch_of(&format!("{name}.csv")).await;
+        assert_eq!((batch.status, batch.rows_read), (BatchStatus::Active, 3), "{name}: {:?}", batch.error_message);
+        let dialect = (batch.delimiter.as_deref(), batch.quote.as_deref(), batch.quote_escape.as_deref());
+        assert_eq!(dialect, (Some(delimiter), Some(quote), Some(escape)), "{name}");
+        assert_eq!((batch.compression.as_deref(), batch.header_line), (compression, Some(header_line)), "{name}");
+        let requests = app.requests(&batch.batch_id).await;
+        let targets: Vec<&str> = requests.iter().map(|request| request.target.as_str()).collect();
+        if name == "unclosed-quote" {
+            assert_eq!(requests[1].error_code.as_deref(), Some("INVALID_VALUE"));
+            assert_eq!(batch.count("PENDING"), 2);
+        } else {
+            assert_eq!(targets, ["+15125550142", "+12125550187", "+13035550111"], "{name}");
+        }
+    }
 }
 
 async fn every_way_to_write_a_file_is_read_alike(dropped: In, to: To) {

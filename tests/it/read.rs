@@ -35,7 +35,7 @@ fn what_is_read_is_read_the_same_again() {
             let path = entry.expect("an entry").path().display().to_string();
             let once = run(fixtures(), &["read", &path]);
             if once.code == 0 {
-                let again = run(&dropped("again.csv", &once.out), &["read", "again.csv"]);
+                let again = run(dropped("again.csv", &once.out), &["read", "again.csv"]);
                 assert_eq!((again.code, &again.out), (0, &once.out), "{path}");
             }
         }
