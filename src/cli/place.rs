@@ -24,13 +24,14 @@ pub(super) struct Spot {
 /// Finds the place of a fault. `None` where there is none, or where the file cannot be read again.
 pub(super) fn find(path: &Path, fault: &Fault, dialect: Option<&Dialect>) -> Option<Spot> {
     let place = fault.place?;
-    if dialect.is_some_and(|dialect| dialect.compression.is_some()) {
-        return None;
-    }
     let delimiter = dialect.and_then(|dialect| dialect.delimiter.bytes().next());
     let told = dialect.and_then(|dialect| encoding_rs::Encoding::for_label(dialect.encoding.as_bytes()));
     let mut source = BufReader::new(File::open(path).ok()?);
     let head = source.fill_buf().ok()?;
+    // What is packed has no line to show.
+    if [&b"\x1F\x8B"[..], b"\x28\xB5\x2F\xFD", b"PK\x03\x04"].iter().any(|magic| head.starts_with(magic)) {
+        return None;
+    }
     let mark = encoding_rs::Encoding::for_bom(head);
     match mark.or_else(|| told.map(|encoding| (encoding, 0))) {
         Some((encoding, _)) if encoding != encoding_rs::UTF_8 => {

@@ -8,7 +8,8 @@ use serde_json::json;
 
 use super::{Judge, Judgement};
 use crate::model::{
-    Campaign, CellSpan, Header, IntakeStatus, KeyField, NewRequest, Row, RowChunk, RowCode, TableSchema, Verdicts,
+    Campaign, CellSpan, Header, IntakeStatus, KeyField, NewRequest, Problem, Row, RowChunk, RowCode, TableSchema,
+    Verdicts,
 };
 
 /// The cells of one row: reference_id, target, a note.
@@ -318,4 +319,28 @@ fn every_message_word_for_word() {
         let judgement = judge.judge(&row);
         assert_eq!((judgement.message.as_ref(), judgement.column), (message, column));
     }
+}
+
+#[test]
+fn how_a_row_is_written_counts_before_what_it_says_and_required_cells_count_like_the_two() {
+    let header = Header { required: vec![("Due Date".to_owned(), 2)], ..header() };
+    let mut judge = Judge::new(&Campaign::default(), header).expect("a campaign that can be judged");
+    let mut judged = |cells: [&str; 3], problem: Option<Problem>| {
+        let sent = Sent::new(&cells.map(str::to_owned));
+        let row = Row { problem, ..sent.row(1) };
+        let judgement = judge.judge(&row);
+        (judgement.code, judgement.message.into_owned(), judgement.column)
+    };
+    let good = ["A1", "+15125550142", "x"];
+    let quotes = "column 2: a quote is never closed, or text follows it; write a quote inside a cell twice (\"\")";
+    let broken = (Some(RowCode::InvalidValue), quotes.to_owned(), Some(1));
+    assert_eq!(judged(good, Some(Problem::Quotes { column: 1 })), broken);
+    assert_eq!(judged(["", "", ""], Some(Problem::Quotes { column: 1 })), broken);
+    assert_eq!(
+        judged(good, Some(Problem::TooLong { column: 2, bytes: 9 })),
+        (Some(RowCode::ValueTooLong), "column 3: longer than 9 bytes".to_owned(), Some(2))
+    );
+    let blank = (Some(RowCode::MissingValue), "Due Date: blank, and required".to_owned(), Some(2));
+    assert_eq!(judged(["A1", "+15125550142", " "], None), blank);
+    assert_eq!(judged(good, None).0, None, "none of these claimed its key");
 }
