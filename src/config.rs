@@ -57,6 +57,10 @@ pub struct CampaignConfig {
     pub expires_after: Option<String>,
     /// `["reference_id"]` by default; `"target"` may join.
     pub unique: Option<Vec<KeyField>>,
+    /// Such as `"30d"`: the keys of the campaign's batches of that time count too. Not set: the file's own only.
+    pub unique_within: Option<String>,
+    /// Names of suppression lists.
+    pub suppression: Option<Vec<String>>,
     /// Whether the same content may become a batch again.
     pub allow_repeats: Option<bool>,
     /// A file fails when more than this share of its rows, in percent, is INVALID; default 25.
@@ -140,7 +144,8 @@ impl Config {
 impl CampaignConfig {
     fn campaign(&self, name: &str) -> Result<Campaign, ConfigError> {
         let default = Campaign::default();
-        let wrong = |key: &str, why: &str| Err(ConfigError(format!("campaigns.{name}.{key} {why}")));
+        let error = |key: &str, why: &str| ConfigError(format!("campaigns.{name}.{key} {why}"));
+        let wrong = |key: &str, why: &str| Err(error(key, why));
         if self.id < 1 {
             return wrong("id", "must be 1 or more");
         }
@@ -152,11 +157,17 @@ impl CampaignConfig {
         if !(0.0..=100.0).contains(&max_invalid_percent) {
             return wrong("max_invalid_percent", "must lie between 0 and 100");
         }
-        let expires_after = match self.expires_after.as_deref().map(parse_duration) {
-            Some(None) => return wrong("expires_after", "must be a number and one of s, m, h, d, w, such as \"30d\""),
-            Some(some) => some,
-            None => None,
+        let duration = |key: &str, text: Option<&str>| match text.map(parse_duration) {
+            Some(None) => Err(error(key, "must be a number and one of s, m, h, d, w, such as \"30d\"")),
+            Some(some) => Ok(some),
+            None => Ok(None),
         };
+        let expires_after = duration("expires_after", self.expires_after.as_deref())?;
+        let unique_within = duration("unique_within", self.unique_within.as_deref())?;
+        let suppression = self.suppression.clone().unwrap_or_default();
+        if suppression.iter().any(|list| list.trim().is_empty()) {
+            return wrong("suppression", "must name suppression lists; one has no name");
+        }
         Ok(Campaign {
             id: self.id,
             name: name.to_owned(),
@@ -166,6 +177,8 @@ impl CampaignConfig {
             hold: self.hold.unwrap_or(default.hold),
             expires_after,
             unique,
+            unique_within,
+            suppression,
             allow_repeats: self.allow_repeats.unwrap_or(default.allow_repeats),
             max_invalid_percent,
             max_invalid_from_rows: self.max_invalid_from_rows.unwrap_or(default.max_invalid_from_rows),

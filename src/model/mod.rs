@@ -6,6 +6,7 @@
 pub mod batch;
 pub mod campaign;
 pub mod fault;
+pub mod keys;
 pub mod request;
 pub mod row;
 pub mod upload;
@@ -13,6 +14,7 @@ pub mod upload;
 pub use batch::{Batch, BatchDraft, BatchStatus, Dialect, Verdicts};
 pub use campaign::{Campaign, Channel, KeyField};
 pub use fault::{Fault, FileCode, RowCode};
-pub use request::{IntakeStatus, NewRequest, Request, RowChunk};
+pub use keys::{Holder, KeyScope, Known, Lookup, Questions, fold_address};
+pub use request::{Decision, IntakeStatus, NewRequest, Request, RowChunk};
 pub use row::{CellSpan, Header, Row};
 pub use upload::{Claim, Object, Upload, UploadStatus};

@@ -7,9 +7,11 @@
 //! The statements lie in `*/queries/*.sql`, one file each, under the same names and with the same parameters for both
 //! databases; `sql.rs` binds them once for both. Only loading rows is written twice, since that is where they differ.
 
-// First, since its macro is used by the modules below it.
+// First, since their macros are used by the modules below them.
 #[macro_use]
 mod sql;
+#[macro_use]
+mod keys;
 mod error;
 mod postgres;
 mod protocol;
@@ -20,7 +22,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::{Batch, BatchDraft, Claim, FileCode, Object, Request, RowChunk, Upload, UploadStatus, Verdicts};
+use crate::model::{
+    Batch, BatchDraft, Claim, FileCode, KeyScope, Known, Lookup, Object, Questions, Request, RowChunk, Upload,
+    UploadStatus, Verdicts,
+};
 pub use error::{Error, ErrorKind};
 pub use protocol::{Backlog, Finding, Published};
 
@@ -154,6 +159,19 @@ impl Store {
     /// Opens the transaction that an upload's requests are written in. Dropping the [`Load`] rolls it back.
     pub async fn begin_load(&self) -> Result<Load, Error> {
         Ok(Load { inner: self.inner.begin_load().await? })
+    }
+
+    /// The same for a campaign whose other batches' keys count: such loads take turns, and [`Load::publish`] then also keeps
+    /// the keys of the rows that are PENDING. `None` while another load has the turn: ask again. The keys of batches that
+    /// were loaded before the campaign had such a scope are brought in first.
+    pub async fn begin_load_among(&self, claim: &Claim, scope: &KeyScope) -> Result<Option<Load>, Error> {
+        Ok(self.inner.begin_load_among(claim, scope).await?.map(|inner| Load { inner }))
+    }
+
+    /// What other batches and suppression lists know of keys and targets, by what is committed. Whoever decides by it on
+    /// keys has the turn of [`Store::begin_load_among`], or else others may claim the same keys meanwhile.
+    pub async fn known(&self, lookup: &Lookup, questions: &Questions) -> Result<Known, Error> {
+        self.inner.known(lookup, questions).await
     }
 
     /// The batch that this very claim came to, for a worker that lost the answer to its commit.

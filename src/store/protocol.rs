@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use super::Error;
-use crate::model::{Batch, BatchDraft, Claim, FileCode, Object, Request, RowChunk, Upload, UploadStatus, Verdicts};
+use crate::model::{
+    Batch, BatchDraft, Claim, FileCode, KeyScope, Known, Lookup, Object, Questions, Request, RowChunk, Upload,
+    UploadStatus, Verdicts,
+};
 
 /// What came of publishing a load.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,6 +65,8 @@ pub(super) trait Protocol: Send + Sync {
     async fn fail(&self, claim: &Claim, draft: &BatchDraft, code: FileCode, message: &str) -> Result<String, Error>;
     fn max_loads(&self) -> usize;
     async fn begin_load(&self) -> Result<Box<dyn LoadProtocol>, Error>;
+    async fn begin_load_among(&self, claim: &Claim, scope: &KeyScope) -> Result<Option<Box<dyn LoadProtocol>>, Error>;
+    async fn known(&self, lookup: &Lookup, questions: &Questions) -> Result<Known, Error>;
     async fn close(&self);
     async fn outcome(&self, claim: &Claim) -> Result<Option<String>, Error>;
     async fn batch(&self, batch_id: &str) -> Result<Option<Batch>, Error>;

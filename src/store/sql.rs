@@ -3,7 +3,7 @@
 //! PostgreSQL and SQLite have the same queries under the same names, with the same parameters and result columns; sqlx
 //! gives each database types of its own. `ledger_sql!` is therefore a macro and no generic function: inside the module
 //! of one database it writes the whole `Protocol`. The module brings what differs: `Db` (its sqlx database),
-//! `MIGRATIONS`, `BEGIN`, `MAX_LOADS`, `begin` and `begin_load`, and a struct of two pools, `writer` and `reader`.
+//! `MIGRATIONS`, `BEGIN`, `MAX_LOADS`, `begin`, `begin_load` and `begin_load_among`, and a struct of two pools, `writer` and `reader`.
 
 use sqlx::migrate::{Migrate, Migration, MigrationType, Migrator};
 use sqlx::{Connection as _, SqlSafeStr as _, SqlStr};
@@ -208,11 +208,18 @@ macro_rules! ledger_sql {
             mut transaction: Transaction<'static, Db>,
             batch_key: i32,
             written: u64,
+            scope: Option<&KeyScope>,
             claim: &Claim,
             draft: &BatchDraft,
             verdicts: Verdicts,
         ) -> Result<Published, Error> {
             check_conservation(draft, verdicts, written)?;
+            // Before the batch takes its number: from there on others wait for this transaction.
+            if let Some(scope) = scope {
+                for &field in &scope.fields {
+                    keep_keys(&mut transaction, scope, field, batch_key).await?;
+                }
+            }
             let Some(batch_id) = insert_batch(&mut transaction, batch_key, claim, draft, None).await? else {
                 // The batch that is met may be this very upload's, of the worker that took it over.
                 let held: Option<i64> = sqlx::query_scalar(query_file!("held"))
@@ -343,6 +350,18 @@ macro_rules! ledger_sql {
 
             async fn begin_load(&self) -> Result<Box<dyn LoadProtocol>, Error> {
                 begin_load(&self.writer).await
+            }
+
+            async fn begin_load_among(
+                &self,
+                claim: &Claim,
+                scope: &KeyScope,
+            ) -> Result<Option<Box<dyn LoadProtocol>>, Error> {
+                begin_load_among(&self.writer, claim, scope).await
+            }
+
+            async fn known(&self, lookup: &Lookup, questions: &Questions) -> Result<Known, Error> {
+                known(&self.reader, lookup, questions).await
             }
 
             async fn record(&self, bucket: &str, objects: &[Object]) -> Result<u64, Error> {

@@ -18,9 +18,9 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::reading::{Interrupted, Reading, read_and_judge};
+use super::reading::{Interrupted, Reading, Said, read_and_judge};
 use super::{Ending, Worker};
-use crate::model::{BatchDraft, Campaign, Claim, Fault, FileCode, RowChunk, UploadStatus};
+use crate::model::{BatchDraft, Campaign, Claim, Fault, FileCode, KeyScope, Lookup, UploadStatus};
 use crate::rules::filename_date;
 use crate::store::{self, ErrorKind, Load, Published};
 use crate::{bucket, telemetry};
@@ -29,6 +29,8 @@ use crate::{bucket, telemetry};
 const PIECES_UNDER_WAY: usize = 4;
 /// Chunks of judged rows under way between the reader and the store.
 const CHUNKS_UNDER_WAY: usize = 2;
+/// How often a load looks whether another one of its campaign, whose keys count for it, has ended.
+const TURN_LOOK: Duration = Duration::from_millis(100);
 /// How often the fate of a commit is asked for, a second apart, before the lease is left to run out.
 const OUTCOME_QUESTIONS: u32 = 10;
 
@@ -143,24 +145,25 @@ impl Worker {
             () = stop.cancelled() => return Err(Halt::Stopped),
         };
         let (bytes, received_bytes) = mpsc::channel(PIECES_UNDER_WAY);
-        let (chunks, mut received_chunks) = mpsc::channel(CHUNKS_UNDER_WAY);
+        let (says, mut said) = mpsc::channel(CHUNKS_UNDER_WAY);
         // Dropped with this function, wherever it ends: the fetching stops, and with it the reader.
         let mut fetching = JoinSet::new();
         fetching.spawn(fetch(body, bytes));
         let reader = {
             let (campaign, limits) = (campaign.clone(), self.limits);
-            tokio::task::spawn_blocking(move || read_and_judge(received_bytes, &chunks, &campaign, limits))
+            tokio::task::spawn_blocking(move || read_and_judge(received_bytes, &says, &campaign, limits))
         };
 
+        let lookup = campaign.lookup();
         let mut load: Option<Load> = None;
         loop {
             // A stop is heard between chunks; a publication that has begun is finished, it takes a moment.
-            let chunk = tokio::select! {
-                chunk = received_chunks.recv() => chunk,
+            let step = tokio::select! {
+                step = said.recv() => step,
                 () = stop.cancelled() => return Err(Halt::Stopped),
             };
-            let Some(chunk) = chunk else { break };
-            self.write(&mut load, &chunk, stop).await?;
+            let Some(step) = step else { break };
+            self.take(step, &mut load, claim, lookup.as_ref(), stop).await?;
         }
         let (read, result) =
             reader.await.map_err(|_| Halt::Trouble("the reader failed on this file (a bug)".into()))?;
@@ -184,18 +187,48 @@ impl Worker {
         })
     }
 
-    /// The transaction is opened by the first chunk: a file with a fault in its header opens none.
-    async fn write(&self, load: &mut Option<Load>, chunk: &RowChunk, stop: &CancellationToken) -> Result<(), Halt> {
-        if load.is_none() {
-            *load = Some(tokio::select! {
-                opened = self.store.begin_load() => opened?,
+    /// Does what the reader asks for. The transaction is opened by the first that it says: a file with a fault in its header
+    /// opens none.
+    async fn take(
+        &self,
+        step: Said,
+        load: &mut Option<Load>,
+        claim: &Claim,
+        lookup: Option<&Lookup>,
+        stop: &CancellationToken,
+    ) -> Result<(), Halt> {
+        let load = match load {
+            Some(load) => load,
+            None => load.insert(tokio::select! {
+                opened = self.open(claim, lookup.and_then(|lookup| lookup.scope.as_ref())) => opened?,
                 () = stop.cancelled() => return Err(Halt::Stopped),
-            });
-        }
-        if let Some(load) = load {
-            load.rows(chunk).await?;
+            }),
+        };
+        match (step, lookup) {
+            (Said::Rows(chunk), _) => load.rows(&chunk).await?,
+            (Said::Question(questions, answer), Some(lookup)) => {
+                let known = tokio::select! {
+                    known = self.store.known(lookup, &questions) => known?,
+                    () = stop.cancelled() => return Err(Halt::Stopped),
+                };
+                let _ = answer.send(known); // a reader that has ended says why in its result
+            }
+            (Said::Question(..), None) => {
+                return Err(Halt::Trouble("a campaign without other batches or lists asked for them".into()));
+            }
         }
         Ok(())
+    }
+
+    /// Loads whose keys count for each other take turns. One that waits holds no connection, and its lease is renewed.
+    async fn open(&self, claim: &Claim, scope: Option<&KeyScope>) -> Result<Load, store::Error> {
+        let Some(scope) = scope else { return self.store.begin_load().await };
+        loop {
+            if let Some(load) = self.store.begin_load_among(claim, scope).await? {
+                return Ok(load);
+            }
+            tokio::time::sleep(TURN_LOOK).await;
+        }
     }
 
     async fn fail(&self, claim: &Claim, campaign: &Campaign, reading: &Reading, fault: Fault) -> Result<Ending, Halt> {
@@ -215,7 +248,7 @@ impl Worker {
             hold: campaign.hold,
             allow_repeats: campaign.allow_repeats,
             last_updated_by: self.config.identity.clone(),
-            rows_read: reading.verdicts.total(),
+            rows_read: reading.rows_read,
             bytes_read: reading.bytes_read,
             sha256: reading.sha256.clone(),
             dialect: reading.dialect.clone(),

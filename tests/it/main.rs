@@ -5,6 +5,7 @@ mod check;
 mod cli;
 mod faults;
 mod floors;
+mod keys;
 mod main_job;
 mod rows;
 mod store;
