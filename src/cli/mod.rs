@@ -16,7 +16,7 @@ use anyhow::{Context as _, bail};
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::{Config, ConfigError};
-use crate::rules::Router;
+use crate::rules::{Lists, Router};
 use crate::store::Store;
 use crate::telemetry;
 
@@ -85,6 +85,13 @@ enum Command {
   batchdrop uploads list"
     )]
     Uploads(batches::UploadsCommand),
+    /// Look at suppression lists
+    #[command(
+        subcommand,
+        after_help = "Example:
+  batchdrop suppression list"
+    )]
+    Suppression(batches::SuppressionCommand),
     /// Tell what a code means and how to mend it
     Explain(explain::ExplainArgs),
     /// Bring the store's schema up to this program's
@@ -134,6 +141,9 @@ impl Cli {
             Command::Check(args) => check::check(args, &config, shared.json),
             Command::Batches(command) => batches::batches(command, &existing_store(&config).await?, shared.json).await,
             Command::Uploads(command) => batches::uploads(command, &existing_store(&config).await?, shared.json).await,
+            Command::Suppression(command) => {
+                batches::suppression(command, &existing_store(&config).await?, shared.json).await
+            }
             Command::Explain(_) => Ok(OK), // done above, without a configuration
             Command::Migrate => migrate(&config).await,
             Command::Config(ConfigCommand::Check) => config_check(&config, shared.json),
@@ -191,6 +201,10 @@ fn router(config: &Config) -> Result<Router, ConfigError> {
     Ok(router)
 }
 
+fn lists(config: &Config) -> Result<Lists, ConfigError> {
+    Lists::new(config.suppression_lists()?).map_err(|why| ConfigError(format!("suppression.{why}")))
+}
+
 async fn migrate(config: &Config) -> anyhow::Result<u8> {
     let store = open_store(config).await?;
     let applied = store.migrate().await.with_context(|| format!("store {}", config.store.shown_url()))?;
@@ -203,6 +217,7 @@ async fn migrate(config: &Config) -> anyhow::Result<u8> {
 
 fn config_check(config: &Config, json: bool) -> anyhow::Result<u8> {
     let router = router(config)?;
+    lists(config)?;
     let mut table = output::Table::new(&["ID", "CAMPAIGN", "FILES", "CHANNEL", "REGION", "UNIQUE", "HOLD"], json);
     for campaign in router.campaigns() {
         let channel = serde_json::to_value(campaign.channel)?;

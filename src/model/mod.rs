@@ -9,6 +9,7 @@ pub mod fault;
 pub mod keys;
 pub mod request;
 pub mod row;
+pub mod suppression;
 pub mod upload;
 
 pub use batch::{Batch, BatchDraft, BatchStatus, Dialect, Verdicts};
@@ -17,4 +18,5 @@ pub use fault::{Fault, FileCode, RowCode};
 pub use keys::{Holder, KeyScope, Known, Lookup, Questions, fold_address};
 pub use request::{Decision, IntakeStatus, NewRequest, Request, RowChunk};
 pub use row::{CellSpan, Header, Row};
+pub use suppression::{ListState, SuppressionList};
 pub use upload::{Claim, Object, Upload, UploadStatus};

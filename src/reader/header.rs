@@ -32,6 +32,8 @@ pub struct HeaderRules {
     pub reference_aliases: Vec<String>,
     /// Other names for `target`.
     pub target_aliases: Vec<String>,
+    /// The target is all that counts, and stands for the reference_id too: a suppression list.
+    pub is_list: bool,
 }
 
 impl HeaderRules {
@@ -41,6 +43,11 @@ impl HeaderRules {
             Channel::Voice | Channel::Sms => Self::phone(),
             Channel::Email => Self::email(),
         }
+    }
+
+    /// The names for a suppression list, which needs no reference_id.
+    pub fn of_list(channel: Channel) -> Self {
+        HeaderRules { is_list: true, ..Self::of(channel) }
     }
 
     /// The names for campaigns that call or text.
@@ -55,7 +62,7 @@ impl HeaderRules {
 
     fn with_targets(targets: &[&str]) -> Self {
         let owned = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
-        HeaderRules { reference_aliases: owned(&REFERENCE_ALIASES), target_aliases: owned(targets) }
+        HeaderRules { reference_aliases: owned(&REFERENCE_ALIASES), target_aliases: owned(targets), is_list: false }
     }
 
     /// Reads the header on `line` from its cells, of which at least one is not blank.
@@ -68,9 +75,12 @@ impl HeaderRules {
 
         let line = u64::from(line);
         let targets = columns(&folded, "target", &self.target_aliases);
-        let references = columns(&folded, "reference_id", &self.reference_aliases);
+        let references = match self.is_list {
+            true => targets.clone(),
+            false => columns(&folded, "reference_id", &self.reference_aliases),
+        };
         if targets.is_empty() || references.is_empty() {
-            return Err(self.missing(targets.is_empty(), references.is_empty(), names.len(), line));
+            return Err(self.missing(targets.is_empty(), references.is_empty() && !self.is_list, names.len(), line));
         }
         each_has_its_own_name(&folded, line)?;
         if let Some(column) = names.iter().position(|name| name.contains('\0')) {

@@ -1,6 +1,6 @@
 //! Rows to verdicts. Pure and synchronous.
 //!
-//! `routing` finds the campaign that a file's name belongs to. `verdict` judges one row after the other, by the first
+//! `routing` finds the campaign that a file's name belongs to, `lists` the suppression list. `verdict` judges one row after the other, by the first
 //! rule that applies: INVALID, SKIPPED, DUPLICATE, else PENDING. Whether a row can be used, the row tells; it asks `target`
 //! what a phone number or address is. What a usable row is, `decision` says, for a run of rows at a time, so that what the
 //! store knows of them can be looked up before; `duplicates` keeps which keys are already claimed. Only PENDING rows claim
@@ -8,6 +8,7 @@
 
 mod decision;
 mod duplicates;
+mod lists;
 mod nanp;
 mod routing;
 mod target;
@@ -15,5 +16,6 @@ mod target;
 mod tests;
 mod verdict;
 
+pub use lists::Lists;
 pub use routing::{Router, RoutingError, filename_date};
 pub use verdict::{Judge, Judgement, check_campaign};

@@ -12,6 +12,8 @@
 mod sql;
 #[macro_use]
 mod keys;
+#[macro_use]
+mod lists;
 mod error;
 mod postgres;
 mod protocol;
@@ -23,8 +25,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::{
-    Batch, BatchDraft, Claim, FileCode, KeyScope, Known, Lookup, Object, Questions, Request, RowChunk, Upload,
-    UploadStatus, Verdicts,
+    Batch, BatchDraft, Claim, FileCode, KeyScope, Known, ListState, Lookup, Object, Questions, Request, RowChunk,
+    Upload, UploadStatus, Verdicts,
 };
 pub use error::{Error, ErrorKind};
 pub use protocol::{Backlog, Finding, Published};
@@ -128,7 +130,7 @@ impl Store {
         self.inner.retry(claim, trouble, wait).await
     }
 
-    /// Ends the upload without a batch: REJECTED (no campaign takes it) or GONE.
+    /// Ends the upload without a batch: REJECTED (no campaign takes it), GONE, or LOADED for a suppression list.
     pub async fn end(
         &self,
         claim: &Claim,
@@ -172,6 +174,37 @@ impl Store {
     /// keys has the turn of [`Store::begin_load_among`], or else others may claim the same keys meanwhile.
     pub async fn known(&self, lookup: &Lookup, questions: &Questions) -> Result<Known, Error> {
         self.inner.known(lookup, questions).await
+    }
+
+    /// Opens the transaction that a suppression list is replaced in: its targets of before are gone when it is published.
+    /// `None`: the list is loaded from a file that was written later than the claim's. Loads of one list take turns here.
+    pub async fn begin_list(&self, claim: &Claim, list: &str) -> Result<Option<ListLoad>, Error> {
+        Ok(self.inner.begin_list(claim, list).await?.map(|inner| ListLoad { inner }))
+    }
+
+    /// Notes in the ledger which open uploads are files of which list.
+    pub async fn name_lists(&self, bucket: &str, lists: &[(&Object, &str)]) -> Result<(), Error> {
+        self.inner.name_lists(bucket, lists).await
+    }
+
+    /// One of these lists of which a file is still to be loaded.
+    pub async fn waiting_list(&self, lists: &[&str]) -> Result<Option<String>, Error> {
+        self.inner.waiting_list(lists).await
+    }
+
+    /// Gives the upload back since a suppression list is not there; the attempt does not count. See [`Store::wake_held`].
+    pub async fn hold_off(&self, claim: &Claim, trouble: &str, wait: Duration) -> Result<(), Error> {
+        self.inner.hold_off(claim, trouble, wait).await
+    }
+
+    /// Lets the uploads that wait for a list be claimed at once.
+    pub async fn wake_held(&self, bucket: &str) -> Result<(), Error> {
+        self.inner.wake_held(bucket).await
+    }
+
+    /// The suppression lists that were loaded from files, by name.
+    pub async fn suppression_lists(&self) -> Result<Vec<ListState>, Error> {
+        self.inner.suppression_lists().await
     }
 
     /// The batch that this very claim came to, for a worker that lost the answer to its commit.
@@ -233,6 +266,28 @@ impl Load {
     /// commit was lost: ask [`Store::outcome`].
     pub async fn publish(self, claim: &Claim, draft: &BatchDraft, verdicts: Verdicts) -> Result<Published, Error> {
         self.inner.publish(claim, draft, verdicts).await
+    }
+
+    /// Rolls back, and waits until that is done.
+    pub async fn discard(self) -> Result<(), Error> {
+        self.inner.discard().await
+    }
+}
+
+/// A suppression list's new targets on their way into the store, in a transaction of their own. Dropped, it rolls back.
+pub struct ListLoad {
+    inner: Box<dyn protocol::ListProtocol>,
+}
+
+impl ListLoad {
+    /// Writes more targets, as they are compared.
+    pub async fn targets(&mut self, targets: Vec<String>) -> Result<(), Error> {
+        self.inner.targets(targets).await
+    }
+
+    /// Puts the new targets in force, ends the upload, and commits all of it at once; tells what came of it.
+    pub async fn publish(self, claim: &Claim, verdicts: Verdicts) -> Result<String, Error> {
+        self.inner.publish(claim, verdicts).await
     }
 
     /// Rolls back, and waits until that is done.

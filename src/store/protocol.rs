@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::Error;
 use crate::model::{
-    Batch, BatchDraft, Claim, FileCode, KeyScope, Known, Lookup, Object, Questions, Request, RowChunk, Upload,
-    UploadStatus, Verdicts,
+    Batch, BatchDraft, Claim, FileCode, KeyScope, Known, ListState, Lookup, Object, Questions, Request, RowChunk,
+    Upload, UploadStatus, Verdicts,
 };
 
 /// What came of publishing a load.
@@ -28,6 +28,8 @@ pub enum Published {
 pub struct Backlog {
     /// Waiting for a worker, or for their next attempt.
     pub waiting: u64,
+    /// Waiting for a suppression list.
+    pub held: u64,
     /// Being worked on, by any worker.
     pub claimed: u64,
     /// When the next of both becomes available; zero or less is now. `None` where there is none.
@@ -66,6 +68,12 @@ pub(super) trait Protocol: Send + Sync {
     fn max_loads(&self) -> usize;
     async fn begin_load(&self) -> Result<Box<dyn LoadProtocol>, Error>;
     async fn begin_load_among(&self, claim: &Claim, scope: &KeyScope) -> Result<Option<Box<dyn LoadProtocol>>, Error>;
+    async fn begin_list(&self, claim: &Claim, list: &str) -> Result<Option<Box<dyn ListProtocol>>, Error>;
+    async fn name_lists(&self, bucket: &str, lists: &[(&Object, &str)]) -> Result<(), Error>;
+    async fn waiting_list(&self, lists: &[&str]) -> Result<Option<String>, Error>;
+    async fn hold_off(&self, claim: &Claim, trouble: &str, wait: Duration) -> Result<(), Error>;
+    async fn wake_held(&self, bucket: &str) -> Result<(), Error>;
+    async fn suppression_lists(&self) -> Result<Vec<ListState>, Error>;
     async fn known(&self, lookup: &Lookup, questions: &Questions) -> Result<Known, Error>;
     async fn close(&self);
     async fn outcome(&self, claim: &Claim) -> Result<Option<String>, Error>;
@@ -75,6 +83,14 @@ pub(super) trait Protocol: Send + Sync {
     async fn requests(&self, batch_id: &str, after: u32, limit: u32) -> Result<Vec<Request>, Error>;
     async fn uploads(&self, status: Option<&str>, limit: u32) -> Result<Vec<Upload>, Error>;
     async fn backlog(&self, bucket: &str) -> Result<Backlog, Error>;
+}
+
+/// See [`super::ListLoad`].
+#[async_trait::async_trait]
+pub(super) trait ListProtocol: Send {
+    async fn targets(&mut self, targets: Vec<String>) -> Result<(), Error>;
+    async fn publish(self: Box<Self>, claim: &Claim, verdicts: Verdicts) -> Result<String, Error>;
+    async fn discard(self: Box<Self>) -> Result<(), Error>;
 }
 
 /// See [`super::Load`].

@@ -360,6 +360,32 @@ macro_rules! ledger_sql {
                 begin_load_among(&self.writer, claim, scope).await
             }
 
+            async fn begin_list(&self, claim: &Claim, list: &str) -> Result<Option<Box<dyn ListProtocol>>, Error> {
+                begin_list(&self.writer, claim, list).await
+            }
+
+            async fn name_lists(&self, bucket: &str, lists: &[(&Object, &str)]) -> Result<(), Error> {
+                name_lists(&self.writer, bucket, lists).await
+            }
+
+            async fn waiting_list(&self, lists: &[&str]) -> Result<Option<String>, Error> {
+                waiting_list(&self.reader, lists).await
+            }
+
+            async fn hold_off(&self, claim: &Claim, trouble: &str, wait: Duration) -> Result<(), Error> {
+                let statement = for_claim(query_file!("hold_off"), claim).bind(trouble).bind(wait.as_secs_f64());
+                fenced(statement, &self.writer, "put an upload off").await
+            }
+
+            async fn wake_held(&self, bucket: &str) -> Result<(), Error> {
+                let woken = sqlx::query(query_file!("wake_held")).bind(bucket).execute(&self.writer).await;
+                woken.map(|_| ()).map_err(Error::while_doing("wake uploads that wait for a list"))
+            }
+
+            async fn suppression_lists(&self) -> Result<Vec<ListState>, Error> {
+                suppression_lists(&self.reader).await
+            }
+
             async fn known(&self, lookup: &Lookup, questions: &Questions) -> Result<Known, Error> {
                 known(&self.reader, lookup, questions).await
             }
@@ -476,6 +502,7 @@ macro_rules! ledger_sql {
                 let read = || {
                     Ok(Backlog {
                         waiting: unsigned(row.try_get("waiting")?),
+                        held: unsigned(row.try_get("held")?),
                         claimed: unsigned(row.try_get("claimed")?),
                         next_due_seconds: row.try_get("next_due_seconds")?,
                     })

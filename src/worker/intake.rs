@@ -15,12 +15,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::StreamExt as _;
 use tokio::sync::mpsc;
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use super::reading::{Interrupted, Reading, Said, read_and_judge};
 use super::{Ending, Worker};
 use crate::model::{BatchDraft, Campaign, Claim, Fault, FileCode, KeyScope, Lookup, UploadStatus};
+use crate::reader::{HeaderRules, Limits};
 use crate::rules::filename_date;
 use crate::store::{self, ErrorKind, Load, Published};
 use crate::{bucket, telemetry};
@@ -35,7 +36,7 @@ const TURN_LOOK: Duration = Duration::from_millis(100);
 const OUTCOME_QUESTIONS: u32 = 10;
 
 /// Why a step did not lead to the next.
-enum Halt {
+pub(super) enum Halt {
     /// The sender's file cannot be used.
     Fault(Fault),
     /// This version is no longer in the bucket.
@@ -72,6 +73,17 @@ impl From<bucket::Error> for Halt {
 impl Worker {
     /// Takes a claimed upload to its end, or gives it up in a way that lets another attempt follow.
     pub(super) async fn intake(&self, claim: &Claim, stop: &CancellationToken) -> Ending {
+        let ending = self.end_of(claim, stop).await;
+        // Whatever became of a list's file: those that wait may look again.
+        if self.lists.of(&claim.object.key).is_some()
+            && let Err(error) = self.store.wake_held(self.bucket.name()).await
+        {
+            tracing::warn!(error = telemetry::chain(&error), "uploads that wait for a list look again later");
+        }
+        ending
+    }
+
+    async fn end_of(&self, claim: &Claim, stop: &CancellationToken) -> Ending {
         let result = tokio::select! {
             result = self.work_on(claim, stop) => result,
             () = self.keep_lease(claim) => Err(Halt::Lost),
@@ -106,6 +118,12 @@ impl Worker {
     async fn work_on(&self, claim: &Claim, stop: &CancellationToken) -> Result<Ending, Halt> {
         let exhausted = (claim.attempt > self.config.max_attempts)
             .then(|| exhausted(self.config.max_attempts, claim.last_trouble.as_deref()));
+        if let Some(list) = self.lists.of(&claim.object.key) {
+            return match exhausted {
+                Some(fault) => Err(Halt::Fault(fault)),
+                None => self.take_list(claim, list, stop).await,
+            };
+        }
         let campaign = match (self.router.route(claim.object.base_name()), &exhausted) {
             (Ok(route), _) => route.map_err(Halt::Fault)?,
             // A batch needs a campaign; without one, this ends in the ledger alone.
@@ -114,6 +132,9 @@ impl Worker {
         };
         if let Some(fault) = exhausted {
             return self.fail(claim, campaign, &Reading::default(), fault).await;
+        }
+        if let Some(trouble) = self.missing_list(campaign).await? {
+            return self.hold_off(claim, campaign, trouble).await;
         }
         let mut reading = Reading::default();
         match self.load(claim, campaign, stop, &mut reading).await {
@@ -144,47 +165,30 @@ impl Worker {
             body = self.bucket.read(&claim.object) => body?,
             () = stop.cancelled() => return Err(Halt::Stopped),
         };
-        let (bytes, received_bytes) = mpsc::channel(PIECES_UNDER_WAY);
-        let (says, mut said) = mpsc::channel(CHUNKS_UNDER_WAY);
-        // Dropped with this function, wherever it ends: the fetching stops, and with it the reader.
-        let mut fetching = JoinSet::new();
-        fetching.spawn(fetch(body, bytes));
-        let reader = {
-            let (campaign, limits) = (campaign.clone(), self.limits);
-            tokio::task::spawn_blocking(move || read_and_judge(received_bytes, &says, &campaign, limits))
-        };
-
+        let rules = HeaderRules::of(campaign.channel);
+        let mut reader = Reader::start(body, campaign.clone(), rules, self.limits);
         let lookup = campaign.lookup();
         let mut load: Option<Load> = None;
         loop {
             // A stop is heard between chunks; a publication that has begun is finished, it takes a moment.
             let step = tokio::select! {
-                step = said.recv() => step,
+                step = reader.said.recv() => step,
                 () = stop.cancelled() => return Err(Halt::Stopped),
             };
             let Some(step) = step else { break };
             self.take(step, &mut load, claim, lookup.as_ref(), stop).await?;
         }
-        let (read, result) =
-            reader.await.map_err(|_| Halt::Trouble("the reader failed on this file (a bug)".into()))?;
+        let (read, result) = reader.end().await?;
         *reading = read;
-        let interrupted = match result {
-            Ok(()) => {
-                let load = load.ok_or_else(|| Halt::Trouble("a file without rows came through the reader".into()))?;
-                let draft = self.draft(claim, campaign, reading);
-                return Ok(load.publish(claim, &draft, reading.verdicts).await?);
+        if let Err(halt) = result {
+            if let Some(load) = load {
+                load.discard().await?;
             }
-            Err(interrupted) => interrupted,
-        };
-        if let Some(load) = load {
-            load.discard().await?;
+            return Err(halt);
         }
-        Err(match interrupted {
-            Interrupted::Fault(fault) => Halt::Fault(fault),
-            Interrupted::Bucket(error) => error.into(),
-            Interrupted::Trouble(trouble) => Halt::Trouble(trouble),
-            Interrupted::Abandoned => Halt::Stopped,
-        })
+        let load = load.ok_or_else(|| Halt::Trouble("a file without rows came through the reader".into()))?;
+        let draft = self.draft(claim, campaign, reading);
+        Ok(load.publish(claim, &draft, reading.verdicts).await?)
     }
 
     /// Does what the reader asks for. The transaction is opened by the first that it says: a file with a fault in its header
@@ -318,6 +322,39 @@ fn exhausted(attempts: u32, last_trouble: Option<&str>) -> Fault {
     let detail =
         format!("not loaded after {attempts} attempts; this is on our side, and the file may be fine ({trouble})");
     Fault::new(FileCode::InternalError, detail)
+}
+
+/// The reading of one file on its way. Dropped, wherever its user ends: the fetching stops, and with it the reader.
+pub(super) struct Reader {
+    /// What the reading side says, in order; closed at its end.
+    pub(super) said: mpsc::Receiver<Said>,
+    result: JoinHandle<(Reading, Result<(), Interrupted>)>,
+    _fetching: JoinSet<()>,
+}
+
+impl Reader {
+    pub(super) fn start(body: bucket::Body, campaign: Campaign, rules: HeaderRules, limits: Limits) -> Self {
+        let (bytes, received_bytes) = mpsc::channel(PIECES_UNDER_WAY);
+        let (says, said) = mpsc::channel(CHUNKS_UNDER_WAY);
+        let mut fetching = JoinSet::new();
+        fetching.spawn(fetch(body, bytes));
+        let result =
+            tokio::task::spawn_blocking(move || read_and_judge(received_bytes, &says, &campaign, &rules, limits));
+        Reader { said, result, _fetching: fetching }
+    }
+
+    /// After the last word: what was learnt of the file, and whether it was read to its end.
+    pub(super) async fn end(self) -> Result<(Reading, Result<(), Halt>), Halt> {
+        let ended = self.result.await;
+        let (reading, result) = ended.map_err(|_| Halt::Trouble("the reader failed on this file (a bug)".into()))?;
+        let result = result.map_err(|interrupted| match interrupted {
+            Interrupted::Fault(fault) => Halt::Fault(fault),
+            Interrupted::Bucket(error) => error.into(),
+            Interrupted::Trouble(trouble) => Halt::Trouble(trouble),
+            Interrupted::Abandoned => Halt::Stopped,
+        });
+        Ok((reading, result))
+    }
 }
 
 /// Hands on the object's bytes until they end or nobody wants them.

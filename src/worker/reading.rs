@@ -60,11 +60,12 @@ pub(super) fn read_and_judge(
     bytes: Receiver<Result<Bytes, bucket::Error>>,
     said: &Sender<Said>,
     campaign: &Campaign,
+    rules: &HeaderRules,
     limits: Limits,
 ) -> (Reading, Result<(), Interrupted>) {
     let mut source = Source { bytes, current: Bytes::new(), hash: Sha256::new(), count: 0, failed: None };
     let mut reading = Reading::default();
-    let result = judge_rows(&mut source, said, campaign, limits, &mut reading);
+    let result = judge_rows(&mut source, said, campaign, rules, limits, &mut reading);
     reading.bytes_read = source.count;
     let result = result.map_err(|error| match error {
         ReadOr::Read(ReadError::Fault(fault)) => Interrupted::Fault(fault),
@@ -96,10 +97,11 @@ fn judge_rows(
     source: &mut Source,
     said: &Sender<Said>,
     campaign: &Campaign,
+    rules: &HeaderRules,
     limits: Limits,
     reading: &mut Reading,
 ) -> Result<(), ReadOr> {
-    let mut rows = Rows::open(source, &HeaderRules::of(campaign.channel), limits)?;
+    let mut rows = Rows::open(source, rules, limits)?;
     reading.dialect = Some(rows.dialect.clone());
     reading.variable_names = rows.header.variable_names();
     let variables = rows.header.variables.clone();

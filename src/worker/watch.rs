@@ -82,6 +82,9 @@ impl Worker {
                 run.troubled.store(true, Ordering::Relaxed);
             }
         }
+        if mode == Mode::Drain && self.store.backlog(self.bucket.name()).await.is_ok_and(|backlog| backlog.held > 0) {
+            run.troubled.store(true, Ordering::Relaxed);
+        }
         Stopped { faulty: run.faulty.load(Ordering::Relaxed), troubled: run.troubled.load(Ordering::Relaxed) }
     }
 
@@ -90,7 +93,7 @@ impl Worker {
         let (mut after, mut unsettled) = (None, 0);
         loop {
             let page = self.bucket.list(after.as_deref()).await.map_err(SweepError::Bucket)?;
-            let new = self.store.record(self.bucket.name(), &page.objects).await.map_err(SweepError::Store)?;
+            let new = self.enter(&page.objects).await.map_err(SweepError::Store)?;
             if new > 0 {
                 run.arrivals.notify_waiters();
             }
@@ -238,6 +241,7 @@ impl Run {
                 self.count_fault(fault.code);
                 tracing::info!(file, code = %fault.code, "upload rejected");
             }
+            Ending::ListLoaded { told } => tracing::info!(file, told, "suppression list loaded"),
             Ending::Gone { reason } => tracing::info!(file, reason, "upload gone"),
             Ending::PutOff { trouble } => tracing::warn!(file, error = trouble, "upload put off"),
             Ending::GivenBack => tracing::info!(file, "upload given back"),

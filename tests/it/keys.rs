@@ -1,5 +1,6 @@
 //! Duplicates across batches, and suppression lists: the real program, on both databases.
 
+mod lists;
 mod together;
 
 use batchdrop::model::{Batch, Request};
@@ -48,7 +49,9 @@ async fn app(to: To, settings: &str) -> TestApp {
 }
 
 fn set(app: &mut TestApp, settings: &str) {
-    app.configure(&format!("[campaigns.calls]\nid = 7\nfiles = '*.csv'\n{settings}\n"));
+    // Lists that others fill, for campaigns that name them.
+    let lists = "[suppression.do_not_call]\n[suppression.a]\n[suppression.b]\n[suppression.no]\nchannel = 'email'\n";
+    app.configure(&format!("[campaigns.calls]\nid = 7\nfiles = '*.csv'\n{settings}\n{lists}"));
 }
 
 /// One row each, `ID target`.

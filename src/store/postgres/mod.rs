@@ -8,19 +8,20 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{ConnectOptions as _, Executor as _, Pool, Row as _, Transaction};
 
 use super::keys::KEYS_A_PIECE;
-use super::protocol::{Backlog, Finding, LoadProtocol, Protocol, Published};
+use super::protocol::{Backlog, Finding, ListProtocol, LoadProtocol, Protocol, Published};
 use super::sql::{batch_id, check_conservation, unsigned};
 use super::writing::{Pieces, Writing, Written};
 use super::{Error, StoreConfig};
 use crate::model::{
-    Batch, BatchDraft, BatchStatus, Claim, FileCode, Holder, KeyField, KeyScope, Known, Lookup, Object, Questions,
-    Request, RowChunk, Upload, UploadStatus, Verdicts, fold_address,
+    Batch, BatchDraft, BatchStatus, Claim, FileCode, Holder, KeyField, KeyScope, Known, ListState, Lookup, Object,
+    Questions, Request, RowChunk, Upload, UploadStatus, Verdicts, fold_address,
 };
 
 type Db = sqlx::Postgres;
 
 ledger_sql!(Postgres, "queries");
 keys_sql!();
+lists_sql!();
 
 const MAX_LOADS: usize = usize::MAX;
 

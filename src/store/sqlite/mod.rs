@@ -8,13 +8,13 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use sqlx::{ConnectOptions as _, Pool, Row as _, Transaction};
 
 use super::keys::KEYS_A_PIECE;
-use super::protocol::{Backlog, Finding, LoadProtocol, Protocol, Published};
+use super::protocol::{Backlog, Finding, ListProtocol, LoadProtocol, Protocol, Published};
 use super::sql::{batch_id, check_conservation, unsigned};
 use super::writing::{Pieces, Writing, Written};
 use super::{Error, StoreConfig};
 use crate::model::{
-    Batch, BatchDraft, BatchStatus, Claim, FileCode, Holder, KeyField, KeyScope, Known, Lookup, Object, Questions,
-    Request, RowChunk, Upload, UploadStatus, Verdicts, fold_address,
+    Batch, BatchDraft, BatchStatus, Claim, FileCode, Holder, KeyField, KeyScope, Known, ListState, Lookup, Object,
+    Questions, Request, RowChunk, Upload, UploadStatus, Verdicts, fold_address,
 };
 use insert::{Encoder, Insert};
 
@@ -22,6 +22,7 @@ type Db = sqlx::Sqlite;
 
 ledger_sql!(Sqlite, "queries");
 keys_sql!();
+lists_sql!();
 
 const MAX_LOADS: usize = 1;
 

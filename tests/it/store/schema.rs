@@ -90,7 +90,7 @@ const REQUESTS: &str = "batch_id row_number line reference_id target request_var
     error_message duplicate_of_batch_id duplicate_of_row created_at sent_at attempt_count";
 
 const UPLOADS: &str = "upload_id bucket key version size_bytes modified_at seen_at status attempts available_at \
-    claim_token claimed_by claimed_at batch_id error_code error_message settled_at";
+    claim_token claimed_by claimed_at batch_id error_code error_message settled_at list";
 
 async fn the_views_have_the_documented_columns_in_order(place: &Place) {
     place.store().await;

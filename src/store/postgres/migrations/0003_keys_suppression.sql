@@ -42,6 +42,26 @@ create table suppressed_targets (
     target text collate "C" not null,
     primary key (list, target)
 );
-comment on table suppressed_targets is 'Suppression lists: targets that campaigns which name the list do not contact. Filled by others.';
+comment on table suppressed_targets is 'Suppression lists: targets that campaigns which name the list do not contact. A list that has no files is filled here, by others.';
 comment on column suppressed_targets.list is 'Name of the list, as campaigns name it in their suppression.';
 comment on column suppressed_targets.target is 'E.164 number, or an e-mail address in lower case. Personal data.';
+
+-- The lists that are loaded from files.
+create table suppression_lists (
+    list         text        primary key,
+    loaded_at    timestamptz not null,
+    targets      bigint      not null,
+    invalid_rows bigint      not null,
+    upload_id    bigint      not null references uploads
+);
+comment on table suppression_lists is 'Suppression lists that are loaded from files, and how old they are.';
+comment on column suppression_lists.list is 'Name of the list.';
+comment on column suppression_lists.loaded_at is 'When its targets were last replaced.';
+comment on column suppression_lists.targets is 'How many targets are on it.';
+comment on column suppression_lists.invalid_rows is 'How many rows of its file could not be used.';
+comment on column suppression_lists.upload_id is 'The upload that it was loaded from.';
+
+alter table uploads add column list text;
+comment on column uploads.list is 'The suppression list that it is a file of.';
+comment on column uploads.error_code is 'Code of the fault, or INTERNAL_ERROR; WAITS_FOR_LIST while it waits for a suppression list.';
+create index uploads_lists on uploads (list) where available_at is not null and list is not null;

@@ -26,3 +26,14 @@ create table suppressed_targets (
     target text not null,
     primary key (list, target)
 ) strict, without rowid;
+
+create table suppression_lists (
+    list         text    primary key,
+    loaded_at    text    not null,
+    targets      integer not null,
+    invalid_rows integer not null,
+    upload_id    integer not null references uploads
+) strict, without rowid;
+
+alter table uploads add column list text;
+create index uploads_lists on uploads (list) where available_at is not null and list is not null;
