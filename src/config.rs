@@ -160,6 +160,13 @@ impl Config {
         Ok(())
     }
 
+    /// Whether loads could hold all connections, and each wait for one more.
+    fn looks_up_too_much(&self) -> Result<bool, ConfigError> {
+        let looks_up = self.campaigns()?.iter().any(|campaign| campaign.lookup().is_some());
+        let is_shared = self.store.url.starts_with("postgres");
+        Ok(looks_up && is_shared && self.store.max_connections as usize <= self.worker.uploads_at_once)
+    }
+
     fn check(&self) -> Result<(), ConfigError> {
         self.campaigns()?;
         self.suppression_lists()?;
@@ -184,6 +191,11 @@ impl Config {
             None if self.limits.rows > 2_000_000_000 => {
                 Err(ConfigError("limits.rows must be at most 2000000000".into()))
             }
+            None if self.looks_up_too_much()? => Err(ConfigError(
+                "store.max_connections must be more than worker.uploads_at_once: campaigns with unique_within or suppression \
+                 look things up while they load"
+                    .into(),
+            )),
             None if self.limits.row_bytes > 64 << 20 => {
                 Err(ConfigError("limits.row_bytes must be at most 67108864 (64 MiB)".into()))
             }
@@ -420,6 +432,12 @@ mod tests {
                 "[campaigns.a]\nid = 1\nfiles = 'x'\nsuppression = ['stop']\n[suppression.stop]\nchannel = 'email'",
                 &[],
                 "campaigns.a.suppression names \"stop\", whose targets are of another channel",
+            ),
+            (
+                "[store]\nurl = 'postgres://h/d'\n[campaigns.a]\nid = 1\nfiles = 'x'\nunique_within = '1d'",
+                &[("BATCHDROP_WORKER_UPLOADS_AT_ONCE", "8")],
+                "store.max_connections must be more than worker.uploads_at_once: campaigns with unique_within or suppression \
+                 look things up while they load",
             ),
             (
                 "[suppression.stop]\nmax_age = '7d'",
