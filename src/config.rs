@@ -15,7 +15,7 @@ use serde::Deserialize;
 use toml::{Table, Value};
 
 use crate::bucket::BucketConfig;
-use crate::model::{Campaign, Channel, KeyField, Newline, TableSchema};
+use crate::model::{Campaign, Channel, KeyField, Newline, SuppressionList, TableSchema};
 use crate::reader::Limits;
 use crate::store::StoreConfig;
 use crate::telemetry::LogConfig;
@@ -41,6 +41,8 @@ pub struct Config {
     pub log: LogConfig,
     /// The rule sets, by name. None at all: one campaign, id 1, that takes every CSV file.
     pub campaigns: BTreeMap<String, CampaignConfig>,
+    /// The suppression lists, by name.
+    pub suppression: BTreeMap<String, SuppressionConfig>,
 }
 
 /// One `[campaigns.NAME]` section.
@@ -61,6 +63,10 @@ pub struct CampaignConfig {
     pub expires_after: Option<String>,
     /// `["reference_id"]` by default; `"target"` may join.
     pub unique: Option<Vec<KeyField>>,
+    /// Such as `"30d"`: the keys of the campaign's batches of that time count too. Not set: the file's own only.
+    pub unique_within: Option<String>,
+    /// Names of suppression lists.
+    pub suppression: Option<Vec<String>>,
     /// Whether the same content may become a batch again.
     pub allow_repeats: Option<bool>,
     /// A file fails when more than this share of its rows, in percent, is INVALID; default 25.
@@ -96,6 +102,22 @@ pub struct CampaignConfig {
     /// What stands in that file.
     #[serde(skip)]
     table_schema: Option<TableSchema>,
+}
+
+/// One `[suppression.NAME]` section.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SuppressionConfig {
+    /// Glob on the whole key of its files, such as `suppression/do_not_call*.csv*`; not set: a table that others fill.
+    pub files: Option<String>,
+    /// `voice` (default), `sms` or `email`: how targets are read.
+    pub channel: Option<Channel>,
+    /// Country of national phone numbers; default `US`.
+    pub region: Option<String>,
+    /// It counts for every campaign of its kind (phone or e-mail), named or not.
+    pub everywhere: bool,
+    /// Such as `"7d"`: uploads wait for a list that is older.
+    pub max_age: Option<String>,
 }
 
 /// A configuration that cannot be used. The text says where and what to do.
@@ -137,14 +159,54 @@ impl Config {
 
     /// The campaigns; where none is configured, the one that takes every CSV file.
     pub fn campaigns(&self) -> Result<Vec<Campaign>, ConfigError> {
-        if self.campaigns.is_empty() {
-            return Ok(vec![Campaign::default()]);
+        let mut campaigns = vec![Campaign::default()];
+        if !self.campaigns.is_empty() {
+            campaigns =
+                self.campaigns.iter().map(|(name, section)| section.campaign(name)).collect::<Result<_, _>>()?;
         }
-        self.campaigns.iter().map(|(name, section)| section.campaign(name)).collect()
+        for campaign in &mut campaigns {
+            self.add_lists(campaign)?;
+        }
+        Ok(campaigns)
+    }
+
+    /// The suppression lists.
+    pub fn suppression_lists(&self) -> Result<Vec<SuppressionList>, ConfigError> {
+        self.suppression.iter().map(|(name, section)| section.list(name)).collect()
+    }
+
+    /// Behind the lists that a campaign names come those that count everywhere.
+    fn add_lists(&self, campaign: &mut Campaign) -> Result<(), ConfigError> {
+        let is_email = |channel: Option<Channel>| channel == Some(Channel::Email);
+        let is_for_email = is_email(Some(campaign.channel));
+        for name in &campaign.suppression {
+            let wrong = |why: &str| Err(ConfigError(format!("campaigns.{}.suppression {why}", campaign.name)));
+            match self.suppression.get(name) {
+                None => return wrong(&format!("names {name:?}, and there is no section [suppression.{name}]")),
+                Some(list) if is_email(list.channel) != is_for_email => {
+                    return wrong(&format!("names {name:?}, whose targets are of another channel"));
+                }
+                Some(_) => {}
+            }
+        }
+        for (name, list) in &self.suppression {
+            if list.everywhere && is_email(list.channel) == is_for_email && !campaign.suppression.contains(name) {
+                campaign.suppression.push(name.clone());
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether loads could hold all connections, and each wait for one more.
+    fn looks_up_too_much(&self) -> Result<bool, ConfigError> {
+        let looks_up = self.campaigns()?.iter().any(|campaign| campaign.lookup().is_some());
+        let is_shared = self.store.url.starts_with("postgres");
+        Ok(looks_up && is_shared && self.store.max_connections as usize <= self.worker.uploads_at_once)
     }
 
     fn check(&self) -> Result<(), ConfigError> {
         self.campaigns()?;
+        self.suppression_lists()?;
         if !self.worker.identity.contains('@') {
             return Err(ConfigError(
                 "worker.identity must be an e-mail address; batches carry it as last_updated_by".into(),
@@ -170,6 +232,11 @@ impl Config {
             None if self.limits.rows > 2_000_000_000 => {
                 Err(ConfigError("limits.rows must be at most 2000000000".into()))
             }
+            None if self.looks_up_too_much()? => Err(ConfigError(
+                "store.max_connections must be more than worker.uploads_at_once: campaigns with unique_within or suppression \
+                 look things up while they load"
+                    .into(),
+            )),
             None if self.limits.row_bytes > 64 << 20 => {
                 Err(ConfigError("limits.row_bytes must be at most 67108864 (64 MiB)".into()))
             }
@@ -181,7 +248,8 @@ impl Config {
 impl CampaignConfig {
     fn campaign(&self, name: &str) -> Result<Campaign, ConfigError> {
         let default = Campaign::default();
-        let wrong = |key: &str, why: &str| Err(ConfigError(format!("campaigns.{name}.{key} {why}")));
+        let error = |key: &str, why: &str| ConfigError(format!("campaigns.{name}.{key} {why}"));
+        let wrong = |key: &str, why: &str| Err(error(key, why));
         if self.id < 1 {
             return wrong("id", "must be 1 or more");
         }
@@ -193,11 +261,14 @@ impl CampaignConfig {
         if !(0.0..=100.0).contains(&max_invalid_percent) {
             return wrong("max_invalid_percent", "must lie between 0 and 100");
         }
-        let expires_after = match self.expires_after.as_deref().map(parse_duration) {
-            Some(None) => return wrong("expires_after", "must be a number and one of s, m, h, d, w, such as \"30d\""),
-            Some(some) => some,
-            None => None,
+        let duration = |key: &str, text: Option<&str>| match text.map(parse_duration) {
+            Some(None) => Err(error(key, "must be a number and one of s, m, h, d, w, such as \"30d\"")),
+            Some(some) => Ok(some),
+            None => Ok(None),
         };
+        let expires_after = duration("expires_after", self.expires_after.as_deref())?;
+        let unique_within = duration("unique_within", self.unique_within.as_deref())?;
+        let suppression = self.suppression.clone().unwrap_or_default();
         Ok(Campaign {
             id: self.id,
             name: name.to_owned(),
@@ -207,6 +278,8 @@ impl CampaignConfig {
             hold: self.hold.unwrap_or(default.hold),
             expires_after,
             unique,
+            unique_within,
+            suppression,
             allow_repeats: self.allow_repeats.unwrap_or(default.allow_repeats),
             max_invalid_percent,
             max_invalid_from_rows: self.max_invalid_from_rows.unwrap_or(default.max_invalid_from_rows),
@@ -290,6 +363,28 @@ impl<'de> serde::de::Visitor<'de> for UnambiguousVisitor {
     }
 }
 
+impl SuppressionConfig {
+    fn list(&self, name: &str) -> Result<SuppressionList, ConfigError> {
+        let default = Campaign::default();
+        let wrong = |key: &str, why: &str| Err(ConfigError(format!("suppression.{name}.{key} {why}")));
+        let max_age = match self.max_age.as_deref().map(parse_duration) {
+            Some(None) => return wrong("max_age", "must be a number and one of s, m, h, d, w, such as \"7d\""),
+            Some(some) => some,
+            None => None,
+        };
+        if max_age.is_some() && self.files.is_none() {
+            return wrong("max_age", "needs files: nobody tells when others filled the table");
+        }
+        Ok(SuppressionList {
+            name: name.to_owned(),
+            files: self.files.clone(),
+            channel: self.channel.unwrap_or(default.channel),
+            region: self.region.clone().unwrap_or(default.region),
+            max_age,
+        })
+    }
+}
+
 /// `30d`, `12h`, `90m`, `45s`, `2w`; at most ten years.
 pub fn parse_duration(text: &str) -> Option<Duration> {
     let text = text.trim();
@@ -319,15 +414,14 @@ fn override_key(table: &mut Table, name: &str, value: &str) -> Result<(), Config
         || ConfigError(format!("{name} names no configuration key; keys are written like BATCHDROP_STORE_URL"));
     let (section, key) = rest.split_once('_').ok_or_else(unknown)?;
     let value = scalar(value);
-    if section == "campaigns" {
-        let Some(Value::Table(campaigns)) = table.get_mut("campaigns") else { return Err(unknown()) };
+    if section == "campaigns" || section == "suppression" {
+        let Some(Value::Table(named)) = table.get_mut(section) else { return Err(unknown()) };
         // The longest name first, so that `late_payments` is not taken for `late`.
-        let mut names: Vec<String> = campaigns.keys().cloned().collect();
+        let mut names: Vec<String> = named.keys().cloned().collect();
         names.sort_by_key(|name| std::cmp::Reverse(name.len()));
-        for campaign in names {
-            let prefix = format!("{}_", campaign.to_ascii_lowercase().replace('-', "_"));
-            if let (Some(key), Some(Value::Table(section))) = (key.strip_prefix(&prefix), campaigns.get_mut(&campaign))
-            {
+        for name in names {
+            let prefix = format!("{}_", name.to_ascii_lowercase().replace('-', "_"));
+            if let (Some(key), Some(Value::Table(section))) = (key.strip_prefix(&prefix), named.get_mut(&name)) {
                 match key.strip_prefix("aliases_") {
                     None => section.insert(key.to_owned(), value),
                     Some(field) => {
@@ -400,6 +494,22 @@ mod tests {
     }
 
     #[test]
+    fn lists_that_count_everywhere_come_behind_those_that_are_named() {
+        let text = "[campaigns.a]\nid = 1\nfiles = 'a*'\nunique_within = '30d'\nsuppression = ['c']\n\
+                    [campaigns.b]\nid = 2\nfiles = 'b*'\nchannel = 'email'\n\
+                    [suppression.a]\neverywhere = true\n[suppression.b]\n[suppression.c]\neverywhere = true\nfiles = 'c.csv'\n";
+        let config = load(text, &[("BATCHDROP_SUPPRESSION_C_MAX_AGE", "7d")]).expect("valid");
+        let campaigns = config.campaigns().expect("valid");
+        assert_eq!(campaigns[0].unique_within, Some(Duration::from_secs(30 * 86_400)));
+        assert_eq!(
+            (&campaigns[0].suppression, &campaigns[1].suppression),
+            (&vec!["c".to_owned(), "a".into()], &vec![])
+        );
+        let lists = config.suppression_lists().expect("valid");
+        assert_eq!(lists[2].max_age, Some(Duration::from_secs(7 * 86_400)));
+    }
+
+    #[test]
     fn what_is_wrong_is_said_where_it_stands() {
         insta::assert_snapshot!(load("[store]\nurll = 'x'\n", &[]).expect_err("unknown key"), @r"
         FILE: TOML parse error at line 2, column 1
@@ -430,6 +540,32 @@ mod tests {
                 "[campaigns.a]\nid = 1\nfiles = 'x'\nexpires_after = '3 moons'",
                 &[],
                 "campaigns.a.expires_after must be a number and one of s, m, h, d, w, such as \"30d\"",
+            ),
+            (
+                "[campaigns.a]\nid = 1\nfiles = 'x'\nunique_within = '30'",
+                &[],
+                "campaigns.a.unique_within must be a number and one of s, m, h, d, w, such as \"30d\"",
+            ),
+            (
+                "[campaigns.a]\nid = 1\nfiles = 'x'\nsuppression = ['stop']",
+                &[],
+                "campaigns.a.suppression names \"stop\", and there is no section [suppression.stop]",
+            ),
+            (
+                "[campaigns.a]\nid = 1\nfiles = 'x'\nsuppression = ['stop']\n[suppression.stop]\nchannel = 'email'",
+                &[],
+                "campaigns.a.suppression names \"stop\", whose targets are of another channel",
+            ),
+            (
+                "[store]\nurl = 'postgres://h/d'\n[campaigns.a]\nid = 1\nfiles = 'x'\nunique_within = '1d'",
+                &[("BATCHDROP_WORKER_UPLOADS_AT_ONCE", "8")],
+                "store.max_connections must be more than worker.uploads_at_once: campaigns with unique_within or suppression \
+                 look things up while they load",
+            ),
+            (
+                "[suppression.stop]\nmax_age = '7d'",
+                &[],
+                "suppression.stop.max_age needs files: nobody tells when others filled the table",
             ),
             (
                 "[campaigns.a]\nid = 1\nfiles = 'x'\nunique = []",

@@ -62,6 +62,33 @@ pub(super) struct UploadListArgs {
     limit: u32,
 }
 
+#[derive(Debug, Subcommand)]
+pub(super) enum SuppressionCommand {
+    /// List the lists that were loaded from files, by name
+    #[command(after_help = "Examples:
+  batchdrop suppression list
+  batchdrop suppression list --json | jq .age_seconds")]
+    List,
+}
+
+pub(super) async fn suppression(command: &SuppressionCommand, store: &Store, json: bool) -> anyhow::Result<u8> {
+    let SuppressionCommand::List = command;
+    let mut table = Table::new(&["LIST", "TARGETS", "INVALID", "LOADED_AT", "HOURS_OLD", "FILE"], json);
+    for list in store.suppression_lists().await? {
+        let cells = vec![
+            list.name.clone(),
+            thousands(list.targets),
+            thousands(list.invalid_rows),
+            time(list.loaded_at),
+            format!("{:.1}", list.age_seconds / 3600.0),
+            list.key.clone(),
+        ];
+        table.row(cells, &serde_json::to_value(&list)?);
+    }
+    finish(&table, "No suppression list was loaded from a file.");
+    Ok(OK)
+}
+
 pub(super) async fn batches(command: &BatchesCommand, store: &Store, json: bool) -> anyhow::Result<u8> {
     match command {
         BatchesCommand::List(args) => {

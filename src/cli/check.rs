@@ -24,7 +24,8 @@ use crate::telemetry;
   1  findings: a fault of a file, or rows that would not be PENDING
   2  wrong usage, or a file that cannot be read
 
-What the command cannot know without a store: whether the same content was loaded before.
+What the command cannot know without a store: whether the same content was loaded before, and
+what other batches (unique_within) and suppression lists hold.
 Letters and digits of the rows it shows are masked, but for the last four of a target.
 With --json, a file is one object: file, campaign, fault, encoding, delimiter, quote, quote_escape,
 newline, compression, header_line, rows_read, verdicts, counts (of each code), findings. Lines, rows and columns (in characters) count from 1.

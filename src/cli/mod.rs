@@ -19,7 +19,7 @@ use anyhow::{Context as _, bail};
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::{Config, ConfigError};
-use crate::rules::Router;
+use crate::rules::{Lists, Router};
 use crate::store::Store;
 use crate::telemetry;
 
@@ -90,6 +90,13 @@ enum Command {
   batchdrop uploads list"
     )]
     Uploads(batches::UploadsCommand),
+    /// Look at suppression lists
+    #[command(
+        subcommand,
+        after_help = "Example:
+  batchdrop suppression list"
+    )]
+    Suppression(batches::SuppressionCommand),
     /// Have uploads that came to nothing worked on again
     Requeue(requeue::RequeueArgs),
     /// Tell what a code means and how to mend it
@@ -143,6 +150,9 @@ impl Cli {
             Command::Batches(command) => batches::batches(command, &existing_store(&config).await?, shared.json).await,
             Command::Uploads(command) => batches::uploads(command, &existing_store(&config).await?, shared.json).await,
             Command::Requeue(args) => requeue::requeue(args, &existing_store(&config).await?, shared.json).await,
+            Command::Suppression(command) => {
+                batches::suppression(command, &existing_store(&config).await?, shared.json).await
+            }
             Command::Explain(_) => Ok(OK), // done above, without a configuration
             Command::Migrate => migrate(&config).await,
             Command::Config(ConfigCommand::Check) => config_check(&config, shared.json),
@@ -200,6 +210,10 @@ fn router(config: &Config) -> Result<Router, ConfigError> {
     Ok(router)
 }
 
+fn lists(config: &Config) -> Result<Lists, ConfigError> {
+    Lists::new(config.suppression_lists()?).map_err(|why| ConfigError(format!("suppression.{why}")))
+}
+
 async fn migrate(config: &Config) -> anyhow::Result<u8> {
     let store = open_store(config).await?;
     let applied = store.migrate().await.with_context(|| format!("store {}", config.store.shown_url()))?;
@@ -212,6 +226,7 @@ async fn migrate(config: &Config) -> anyhow::Result<u8> {
 
 fn config_check(config: &Config, json: bool) -> anyhow::Result<u8> {
     let router = router(config)?;
+    lists(config)?;
     let mut table = output::Table::new(
         &["ID", "CAMPAIGN", "FILES", "CHANNEL", "REGION", "UNIQUE", "HOLD", "SCHEMA", "READ AS"],
         json,

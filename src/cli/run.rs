@@ -43,7 +43,7 @@ pub(super) async fn run(args: &RunArgs, mut config: Config, json: bool) -> anyho
     if let Some(url) = &args.bucket {
         config.bucket.url = url.clone();
     }
-    let router = super::router(&config)?;
+    let (router, lists) = (super::router(&config)?, super::lists(&config)?);
     let stop = CancellationToken::new();
     tokio::spawn(heed_signals(stop.clone()));
     let waits = !args.once;
@@ -71,7 +71,7 @@ pub(super) async fn run(args: &RunArgs, mut config: Config, json: bool) -> anyho
     let (news, heard) = unbounded_channel();
     let showing = tokio::spawn(show(heard, store.clone(), json));
     let mode = if args.once { Mode::Drain } else { Mode::Watch };
-    let worker = Worker::new(bucket, store.clone(), router, config.limits, config.worker, news);
+    let worker = Worker::new(bucket, store.clone(), router, lists, config.limits, config.worker, news);
     let stopped = worker.run(mode, stop).await;
     drop(worker); // and with it the sender of news, which ends the showing
     showing.await?;
@@ -204,6 +204,7 @@ async fn add(table: &mut Table, store: &Store, report: &Report) -> bool {
                 return false;
             }
         },
+        Ending::ListLoaded { told } => other("LOADED", None, told),
         Ending::Rejected { fault } => other("REJECTED", Some(fault.code.as_str()), &fault.message()),
         Ending::Gone { reason } => other("GONE", None, reason),
         // Not an end: it comes again, here or with another worker. The log has said it.

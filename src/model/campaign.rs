@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Format;
+use super::keys::{KeyScope, Lookup};
 
 /// How the people of a campaign are contacted; it decides what a valid target is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -18,7 +19,7 @@ pub enum Channel {
 }
 
 /// A field whose value may be claimed by one PENDING row only.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum KeyField {
     /// The sender's own id for the row.
@@ -34,6 +35,16 @@ pub struct TableSchema {
     pub file: String,
     /// The JSON in it.
     pub descriptor: Arc<serde_json::Value>,
+}
+
+impl KeyField {
+    /// The word stored and shown.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            KeyField::ReferenceId => "reference_id",
+            KeyField::Target => "target",
+        }
+    }
 }
 
 /// One configured rule set.
@@ -55,6 +66,10 @@ pub struct Campaign {
     pub expires_after: Option<Duration>,
     /// The fields that repeats are judged by, in the order in which they are checked.
     pub unique: Vec<KeyField>,
+    /// How far back the keys of the campaign's other batches count; `None`: within the file only.
+    pub unique_within: Option<Duration>,
+    /// The suppression lists whose targets are SKIPPED; of several that have a target, the first is named.
+    pub suppression: Vec<String>,
     /// Whether the same content may become a batch again.
     pub allow_repeats: bool,
     /// A file fails when more than this share of its rows (percent, 0 to 100) is INVALID…
@@ -79,11 +94,32 @@ impl Default for Campaign {
             hold: false,
             expires_after: None,
             unique: vec![KeyField::ReferenceId],
+            unique_within: None,
+            suppression: Vec::new(),
             allow_repeats: false,
             max_invalid_percent: 25.0,
             max_invalid_from_rows: 20,
             format: Format::default(),
             schema: None,
         }
+    }
+}
+
+impl Campaign {
+    /// Addresses count as the same whatever their case.
+    pub fn folds_target_case(&self) -> bool {
+        self.channel == Channel::Email
+    }
+
+    /// What must be asked of the store before rows can be judged; `None` for a campaign that looks at its file alone.
+    pub fn lookup(&self) -> Option<Lookup> {
+        let scope = self.unique_within.map(|window| KeyScope {
+            campaign_id: self.id,
+            fields: self.unique.clone(),
+            window,
+            folds_target_case: self.folds_target_case(),
+        });
+        let is_needed = scope.is_some() || !self.suppression.is_empty();
+        is_needed.then(|| Lookup { scope, lists: self.suppression.clone() })
     }
 }

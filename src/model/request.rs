@@ -42,17 +42,35 @@ pub struct NewRequest<'a> {
     pub code: Option<RowCode>,
     /// The same for a person; empty for a PENDING row. Never holds what the cell said.
     pub message: &'a str,
-    /// The row of this file that holds the key, for a DUPLICATE.
+    /// The row that holds the key, for a DUPLICATE.
     pub duplicate_of: Option<u32>,
+    /// The batch of that row, where it is another one.
+    pub duplicate_of_batch: Option<&'a str>,
     /// Trimmed; empty where the file gave none.
     pub reference_id: &'a str,
     /// Normalised; for an INVALID row, what the file said.
     pub target: &'a str,
 }
 
+/// What a usable row is after all, where it is not PENDING.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decision {
+    /// SKIPPED or DUPLICATE.
+    pub status: IntakeStatus,
+    /// Why.
+    pub code: RowCode,
+    /// The same for a person.
+    pub message: String,
+    /// The row that holds the key.
+    pub duplicate_of: Option<u32>,
+    /// Its batch, where it is another one.
+    pub duplicate_of_batch: Option<String>,
+}
+
 /// A run of judged rows in one arena: no allocation a row, so that a million rows cost a few buffers.
 ///
-/// All text of a row stands end to end in `text`: message, reference_id, target, then the cells of the other columns.
+/// All text of a row stands end to end in `text`: message, reference_id, target, then the cells of the other columns. What
+/// is decided later (a message, the id of another batch) is added at the end of all.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct RowChunk {
     text: String,
@@ -68,20 +86,32 @@ struct RowEntry {
     status: IntakeStatus,
     code: Option<RowCode>,
     duplicate_of: Option<u32>,
-    text_start: u32,
+    message_start: u32,
     message_end: u32,
+    /// An empty one is none.
+    batch_end: u32,
+    reference_start: u32,
     reference_end: u32,
     target_end: u32,
     cells_start: u32,
     cells_end: u32,
 }
 
+impl RowEntry {
+    fn key_texts<'t>(&self, text: &'t str) -> (&'t str, &'t str) {
+        let [start, middle, end] = [self.reference_start, self.reference_end, self.target_end].map(|at| at as usize);
+        (&text[start..middle], &text[middle..end])
+    }
+}
+
 impl RowChunk {
     /// Adds one row; `cells` are the values of the columns other than reference_id and target, in file order.
     pub fn push<'c>(&mut self, row: NewRequest<'_>, cells: impl IntoIterator<Item = &'c str>) {
-        let text_start = self.end();
+        let message_start = self.end();
         self.text.push_str(row.message);
         let message_end = self.end();
+        self.text.push_str(row.duplicate_of_batch.unwrap_or_default());
+        let batch_end = self.end();
         self.text.push_str(row.reference_id);
         let reference_end = self.end();
         self.text.push_str(row.target);
@@ -97,13 +127,42 @@ impl RowChunk {
             status: row.status,
             code: row.code,
             duplicate_of: row.duplicate_of,
-            text_start,
+            message_start,
             message_end,
+            batch_end,
+            reference_start: batch_end,
             reference_end,
             target_end,
             cells_start,
             cells_end: self.cell_ends.len() as u32,
         });
+    }
+
+    /// The PENDING rows: row number, reference_id, target.
+    pub fn pending(&self) -> impl Iterator<Item = (u32, &str, &str)> {
+        self.rows.iter().filter(|entry| entry.status == IntakeStatus::Pending).map(|entry| {
+            let (reference_id, target) = entry.key_texts(&self.text);
+            (entry.row_number, reference_id, target)
+        })
+    }
+
+    /// Decides in order on the rows that are PENDING so far, by row number, reference_id and target; `None` leaves one so.
+    pub fn decide(&mut self, mut decide: impl FnMut(u32, &str, &str) -> Option<Decision>) {
+        for entry in &mut self.rows {
+            if entry.status != IntakeStatus::Pending {
+                continue;
+            }
+            let (reference_id, target) = entry.key_texts(&self.text);
+            let Some(decision) = decide(entry.row_number, reference_id, target) else { continue };
+            entry.status = decision.status;
+            entry.code = Some(decision.code);
+            entry.duplicate_of = decision.duplicate_of;
+            entry.message_start = self.text.len() as u32;
+            self.text.push_str(&decision.message);
+            entry.message_end = self.text.len() as u32;
+            self.text.push_str(decision.duplicate_of_batch.as_deref().unwrap_or_default());
+            entry.batch_end = self.text.len() as u32;
+        }
     }
 
     fn end(&self) -> u32 {
@@ -142,9 +201,11 @@ impl RowChunk {
                 line: entry.line,
                 status: entry.status,
                 code: entry.code,
-                message: text(entry.text_start, entry.message_end),
+                message: text(entry.message_start, entry.message_end),
                 duplicate_of: entry.duplicate_of,
-                reference_id: text(entry.message_end, entry.reference_end),
+                duplicate_of_batch: (entry.batch_end > entry.message_end)
+                    .then(|| text(entry.message_end, entry.batch_end)),
+                reference_id: text(entry.reference_start, entry.reference_end),
                 target: text(entry.reference_end, entry.target_end),
             };
             let ends = &self.cell_ends[entry.cells_start as usize..entry.cells_end as usize];
@@ -225,6 +286,7 @@ mod tests {
             code: Some(RowCode::DuplicateReference),
             message: "why",
             duplicate_of: Some(3),
+            duplicate_of_batch: Some("20250812.10"),
             reference_id: "A1",
             target: "+15125550100",
         };

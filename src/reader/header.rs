@@ -35,19 +35,30 @@ pub struct HeaderRules {
     pub target_aliases: Vec<String>,
     /// Columns that must be there beside these two.
     pub required: Vec<String>,
+    /// The target is all that counts, and stands for the reference_id too: a suppression list.
+    pub is_list: bool,
 }
 
 impl HeaderRules {
     /// The names for a campaign: those for its channel, and its own.
     pub fn of(campaign: &Campaign) -> Self {
-        let mut rules = match campaign.channel {
-            Channel::Voice | Channel::Sms => Self::phone(),
-            Channel::Email => Self::email(),
-        };
+        let mut rules = Self::of_channel(campaign.channel);
         rules.reference_aliases.extend_from_slice(&campaign.format.reference_aliases);
         rules.target_aliases.extend_from_slice(&campaign.format.target_aliases);
         rules.required.clone_from(&campaign.format.required);
         rules
+    }
+
+    /// The names for a suppression list, which needs no reference_id.
+    pub fn of_list(channel: Channel) -> Self {
+        HeaderRules { is_list: true, ..Self::of_channel(channel) }
+    }
+
+    fn of_channel(channel: Channel) -> Self {
+        match channel {
+            Channel::Voice | Channel::Sms => Self::phone(),
+            Channel::Email => Self::email(),
+        }
     }
 
     /// The names for campaigns that call or text.
@@ -66,6 +77,7 @@ impl HeaderRules {
             reference_aliases: owned(&REFERENCE_ALIASES),
             target_aliases: owned(targets),
             required: Vec::new(),
+            is_list: false,
         }
     }
 
@@ -79,11 +91,15 @@ impl HeaderRules {
 
         let line = u64::from(line);
         let targets = columns(&folded, "target", &self.target_aliases);
-        let references = columns(&folded, "reference_id", &self.reference_aliases);
+        let references = match self.is_list {
+            true => targets.clone(),
+            false => columns(&folded, "reference_id", &self.reference_aliases),
+        };
         let place = |name: &String| folded.iter().position(|folded| *folded == fold(name));
         if targets.is_empty() || references.is_empty() || self.required.iter().any(|name| place(name).is_none()) {
             let others = self.required.iter().filter(|name| place(name).is_none()).map(String::as_str).collect();
-            return Err(self.missing(targets.is_empty(), references.is_empty(), others, names.len(), line));
+            let no_reference = references.is_empty() && !self.is_list;
+            return Err(self.missing(targets.is_empty(), no_reference, others, names.len(), line));
         }
         let required = self.required.iter().filter_map(|name| Some((name.clone(), place(name)?))).collect();
         each_has_its_own_name(&folded, line)?;

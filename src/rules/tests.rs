@@ -1,5 +1,7 @@
 //! What holds for any rows, held against a second, naive judge; and the words and thresholds for files that fail.
 
+mod outside;
+
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 

@@ -4,10 +4,11 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::columns::{self, Columns};
-use super::duplicates::Claims;
+use super::decision::Keys;
 use super::target::Targets;
 use crate::model::{
-    Campaign, Channel, Fault, FileCode, Header, IntakeStatus, KeyField, NewRequest, Problem, Row, RowCode, Verdicts,
+    Campaign, Fault, FileCode, Header, IntakeStatus, KeyField, Known, Lookup, NewRequest, Problem, Questions, Row,
+    RowChunk, RowCode, Verdicts,
 };
 
 /// The longest reference_id in bytes. PostgreSQL's index entries stop at 2,704.
@@ -19,10 +20,9 @@ pub struct Judge {
     targets: Targets,
     /// The campaign's schema, where it has one.
     columns: Option<Columns>,
-    /// Addresses count as the same whatever their case; they are stored as sent.
-    folds_target_case: bool,
-    /// The keys of each field of the campaign's `unique`, in its order.
-    claims: Vec<(KeyField, Claims)>,
+    keys: Keys,
+    /// What must be looked up before usable rows are decided on.
+    lookup: Option<Lookup>,
     max_invalid_percent: f64,
     max_invalid_from_rows: u64,
     verdicts: Verdicts,
@@ -30,8 +30,6 @@ pub struct Judge {
     invalid: BTreeMap<&'static str, (u64, u32)>,
     /// The normalised target of the row being judged.
     target: String,
-    /// The same without regard to case, where the campaign compares so.
-    folded: String,
 }
 
 /// A judged row, and where to point when it is not PENDING.
@@ -63,6 +61,7 @@ impl Judgement<'_> {
             code: self.code,
             message: &self.message,
             duplicate_of: self.duplicate_of,
+            duplicate_of_batch: None,
             reference_id: self.reference_id,
             target: self.target,
         }
@@ -105,14 +104,13 @@ impl Judge {
             header,
             columns,
             targets: Targets::new(campaign.channel, &campaign.region)?,
-            folds_target_case: campaign.channel == Channel::Email,
-            claims: campaign.unique.iter().map(|&field| (field, Claims::new())).collect(),
+            keys: Keys::new(campaign),
+            lookup: campaign.lookup(),
             max_invalid_percent: campaign.max_invalid_percent,
             max_invalid_from_rows: campaign.max_invalid_from_rows,
             verdicts: Verdicts::default(),
             invalid: BTreeMap::new(),
             target: String::new(),
-            folded: String::new(),
         })
     }
 
@@ -129,42 +127,98 @@ impl Judge {
         self.verdicts
     }
 
-    /// The verdict on the next row.
+    /// The verdict on the next row by what the file alone can tell: of other batches and suppression lists nothing is known.
     pub fn judge<'a>(&'a mut self, row: &Row<'a>) -> Judgement<'a> {
-        let reference_id = row.get(self.header.reference_id).unwrap_or_default().trim();
-        let sent_target = row.get(self.header.target).unwrap_or_default().trim();
+        let (reference_id, sent_target) = self.key_cells(row);
         if let Err(finding) = self.usable(row, reference_id, sent_target) {
-            self.verdicts.invalid += 1;
-            let seen = self.invalid.entry(finding.code.as_str()).or_insert((0, row.line));
-            seen.0 += 1;
-            let Finding { code, message, column } = finding;
-            return Judgement {
-                status: IntakeStatus::Invalid,
-                code: Some(code),
-                message,
-                column,
-                duplicate_of: None,
-                reference_id,
-                target: sent_target,
-            };
+            return self.invalid(row, finding);
         }
-        if let Some((field, holder)) = self.claim(reference_id, row.number) {
-            self.verdicts.duplicate += 1;
-            let (code, column, name) = match field {
-                KeyField::ReferenceId => (RowCode::DuplicateReference, self.header.reference_id, "reference_id"),
-                KeyField::Target => (RowCode::DuplicateTarget, self.header.target, "target"),
-            };
-            return Judgement {
-                status: IntakeStatus::Duplicate,
-                code: Some(code),
-                message: Cow::Owned(format!("{name}: the same as in row {holder}")),
-                column: Some(column),
-                duplicate_of: Some(holder),
-                reference_id,
-                target: &self.target,
-            };
+        let known = Known::default();
+        let Some(obstacle) = self.keys.claim(reference_id, &self.target, row.number, &known) else {
+            self.verdicts.pending += 1;
+            return self.candidate(reference_id);
+        };
+        self.verdicts.duplicate += 1;
+        let decision = obstacle.decision();
+        let column = match obstacle.field() {
+            KeyField::ReferenceId => self.header.reference_id,
+            KeyField::Target => self.header.target,
+        };
+        Judgement {
+            status: decision.status,
+            code: Some(decision.code),
+            message: Cow::Owned(decision.message),
+            column: Some(column),
+            duplicate_of: decision.duplicate_of,
+            ..self.candidate(reference_id)
         }
-        self.verdicts.pending += 1;
+    }
+
+    /// The first half of the verdict: INVALID, or PENDING until [`Judge::decide`] has been at the chunk that it goes to.
+    pub fn assess<'a>(&'a mut self, row: &Row<'a>) -> Judgement<'a> {
+        let (reference_id, sent_target) = self.key_cells(row);
+        match self.usable(row, reference_id, sent_target) {
+            Err(finding) => self.invalid(row, finding),
+            Ok(()) => self.candidate(reference_id),
+        }
+    }
+
+    /// What must be looked up before a chunk of assessed rows is decided on; `None` where the file alone tells.
+    pub fn questions(&mut self, chunk: &RowChunk) -> Option<Questions> {
+        let lookup = self.lookup.as_ref()?;
+        let fields = lookup.scope.as_ref().map_or(&[][..], |scope| &scope.fields);
+        let keys = &mut self.keys;
+        let mut targets = || chunk.pending().map(|(_, _, target)| keys.compared(target).to_owned()).collect();
+        let keys = fields.iter().map(|&field| match field {
+            KeyField::ReferenceId => (field, chunk.pending().map(|(_, id, _)| id.to_owned()).collect()),
+            KeyField::Target => (field, targets()),
+        });
+        let keys = keys.collect();
+        Some(Questions { keys, targets: if lookup.lists.is_empty() { Vec::new() } else { targets() } })
+    }
+
+    /// The second half of the verdict: in the order of the file, each usable row of a chunk of assessed rows.
+    pub fn decide(&mut self, chunk: &mut RowChunk, known: &Known) {
+        let Judge { keys, verdicts, .. } = self;
+        chunk.decide(|row, reference_id, target| {
+            let Some(obstacle) = keys.claim(reference_id, target, row, known) else {
+                verdicts.pending += 1;
+                return None;
+            };
+            let decision = obstacle.decision();
+            match decision.status {
+                IntakeStatus::Skipped => verdicts.skipped += 1,
+                _ => verdicts.duplicate += 1,
+            }
+            Some(decision)
+        });
+    }
+
+    /// The trimmed reference_id and target, as sent.
+    fn key_cells<'a>(&self, row: &Row<'a>) -> (&'a str, &'a str) {
+        let cell = |column| row.get(column).unwrap_or_default().trim();
+        (cell(self.header.reference_id), cell(self.header.target))
+    }
+
+    fn invalid<'a>(&mut self, row: &Row<'a>, finding: Finding) -> Judgement<'a> {
+        self.verdicts.invalid += 1;
+        let seen = self.invalid.entry(finding.code.as_str()).or_insert((0, row.line));
+        seen.0 += 1;
+        let Finding { code, message, column } = finding;
+        let (reference_id, target) = self.key_cells(row);
+        Judgement {
+            status: IntakeStatus::Invalid,
+            code: Some(code),
+            message,
+            column,
+            duplicate_of: None,
+            reference_id,
+            target,
+        }
+    }
+
+    /// A row that nothing is in the way of.
+    fn candidate<'a>(&'a self, reference_id: &'a str) -> Judgement<'a> {
         Judgement {
             status: IntakeStatus::Pending,
             code: None,
@@ -232,26 +286,6 @@ impl Judge {
             message: Cow::Owned(message),
             column: Some(column),
         })
-    }
-
-    /// Claims the row's keys, all or none; else the first field whose key is taken, and the row that holds it.
-    fn claim(&mut self, reference_id: &str, row: u32) -> Option<(KeyField, u32)> {
-        if self.folds_target_case {
-            self.folded.clear();
-            self.folded.extend(self.target.chars().flat_map(char::to_lowercase));
-        }
-        let target = if self.folds_target_case { &self.folded } else { &self.target };
-        let key = |field| match field {
-            KeyField::ReferenceId => reference_id.as_bytes(),
-            KeyField::Target => target.as_bytes(),
-        };
-        let taken = self.claims.iter().find_map(|(field, claims)| Some((*field, claims.holder(key(*field))?)));
-        if taken.is_none() {
-            for (field, claims) in &mut self.claims {
-                claims.claim(key(*field), row);
-            }
-        }
-        taken
     }
 
     /// After the last row: whether the file as a whole is refused for its rows.

@@ -7,9 +7,13 @@
 //! The statements lie in `*/queries/*.sql`, one file each, under the same names and with the same parameters for both
 //! databases; `sql.rs` binds them once for both. Only loading rows is written twice, since that is where they differ.
 
-// First, since its macro is used by the modules below it.
+// First, since their macros are used by the modules below them.
 #[macro_use]
 mod sql;
+#[macro_use]
+mod keys;
+#[macro_use]
+mod lists;
 mod error;
 mod postgres;
 mod protocol;
@@ -20,7 +24,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::{Batch, BatchDraft, Claim, FileCode, Object, Request, RowChunk, Upload, UploadStatus, Verdicts};
+use crate::model::{
+    Batch, BatchDraft, Claim, FileCode, KeyScope, Known, ListState, Lookup, Object, Questions, Request, RowChunk,
+    Upload, UploadStatus, Verdicts,
+};
 pub use error::{Error, ErrorKind};
 pub use protocol::{Backlog, Finding, Outcome, Published, Requeued};
 
@@ -125,7 +132,7 @@ impl Store {
         self.inner.retry(claim, trouble, wait).await
     }
 
-    /// Ends the upload without a batch: REJECTED (no campaign takes it) or GONE.
+    /// Ends the upload without a batch: REJECTED (no campaign takes it), GONE, or LOADED for a suppression list.
     pub async fn end(
         &self,
         claim: &Claim,
@@ -156,6 +163,50 @@ impl Store {
     /// Opens the transaction that an upload's requests are written in. Dropping the [`Load`] rolls it back.
     pub async fn begin_load(&self) -> Result<Load, Error> {
         Ok(Load { inner: self.inner.begin_load().await? })
+    }
+
+    /// The same for a campaign whose other batches' keys count: such loads take turns, and [`Load::publish`] then also keeps
+    /// the keys of the rows that are PENDING. `None` while another load has the turn: ask again. The keys of batches that
+    /// were loaded before the campaign had such a scope are brought in first.
+    pub async fn begin_load_among(&self, claim: &Claim, scope: &KeyScope) -> Result<Option<Load>, Error> {
+        Ok(self.inner.begin_load_among(claim, scope).await?.map(|inner| Load { inner }))
+    }
+
+    /// What other batches and suppression lists know of keys and targets, by what is committed. Whoever decides by it on
+    /// keys has the turn of [`Store::begin_load_among`], or else others may claim the same keys meanwhile.
+    pub async fn known(&self, lookup: &Lookup, questions: &Questions) -> Result<Known, Error> {
+        self.inner.known(lookup, questions).await
+    }
+
+    /// Opens the transaction that a suppression list is replaced in: its targets of before are gone when it is published.
+    /// `None`: the list is loaded from a file that was written later than the claim's. Loads of one list take turns here.
+    pub async fn begin_list(&self, claim: &Claim, list: &str) -> Result<Option<ListLoad>, Error> {
+        Ok(self.inner.begin_list(claim, list).await?.map(|inner| ListLoad { inner }))
+    }
+
+    /// Notes in the ledger which open uploads are files of which list.
+    pub async fn name_lists(&self, bucket: &str, lists: &[(&Object, &str)]) -> Result<(), Error> {
+        self.inner.name_lists(bucket, lists).await
+    }
+
+    /// One of these lists of which a file is still to be loaded.
+    pub async fn waiting_list(&self, lists: &[&str]) -> Result<Option<String>, Error> {
+        self.inner.waiting_list(lists).await
+    }
+
+    /// Gives the upload back since a suppression list is not there; the attempt does not count. See [`Store::wake_held`].
+    pub async fn hold_off(&self, claim: &Claim, trouble: &str, wait: Duration) -> Result<(), Error> {
+        self.inner.hold_off(claim, trouble, wait).await
+    }
+
+    /// Lets the uploads that wait for a list be claimed at once.
+    pub async fn wake_held(&self, bucket: &str) -> Result<(), Error> {
+        self.inner.wake_held(bucket).await
+    }
+
+    /// The suppression lists that were loaded from files, by name.
+    pub async fn suppression_lists(&self) -> Result<Vec<ListState>, Error> {
+        self.inner.suppression_lists().await
     }
 
     /// The batch that this very claim came to, for a worker that lost the answer to its commit.
@@ -223,6 +274,28 @@ impl Load {
     /// commit was lost: ask [`Store::outcome`].
     pub async fn publish(self, claim: &Claim, draft: &BatchDraft, verdicts: Verdicts) -> Result<Published, Error> {
         self.inner.publish(claim, draft, verdicts).await
+    }
+
+    /// Rolls back, and waits until that is done.
+    pub async fn discard(self) -> Result<(), Error> {
+        self.inner.discard().await
+    }
+}
+
+/// A suppression list's new targets on their way into the store, in a transaction of their own. Dropped, it rolls back.
+pub struct ListLoad {
+    inner: Box<dyn protocol::ListProtocol>,
+}
+
+impl ListLoad {
+    /// Writes more targets, as they are compared.
+    pub async fn targets(&mut self, targets: Vec<String>) -> Result<(), Error> {
+        self.inner.targets(targets).await
+    }
+
+    /// Puts the new targets in force, ends the upload, and commits all of it at once; tells what came of it.
+    pub async fn publish(self, claim: &Claim, verdicts: Verdicts) -> Result<String, Error> {
+        self.inner.publish(claim, verdicts).await
     }
 
     /// Rolls back, and waits until that is done.

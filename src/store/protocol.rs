@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use super::Error;
-use crate::model::{Batch, BatchDraft, Claim, FileCode, Object, Request, RowChunk, Upload, UploadStatus, Verdicts};
+use crate::model::{
+    Batch, BatchDraft, Claim, FileCode, KeyScope, Known, ListState, Lookup, Object, Questions, Request, RowChunk,
+    Upload, UploadStatus, Verdicts,
+};
 
 /// What came of publishing a load.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +37,8 @@ pub struct Outcome {
 pub struct Backlog {
     /// Waiting for a worker, or for their next attempt.
     pub waiting: u64,
+    /// Waiting for a suppression list.
+    pub held: u64,
     /// Being worked on, by any worker.
     pub claimed: u64,
     /// When the next of both becomes available; zero or less is now. `None` where there is none.
@@ -80,6 +85,14 @@ pub(super) trait Protocol: Send + Sync {
     async fn fail(&self, claim: &Claim, draft: &BatchDraft, code: FileCode, message: &str) -> Result<String, Error>;
     fn max_loads(&self) -> usize;
     async fn begin_load(&self) -> Result<Box<dyn LoadProtocol>, Error>;
+    async fn begin_load_among(&self, claim: &Claim, scope: &KeyScope) -> Result<Option<Box<dyn LoadProtocol>>, Error>;
+    async fn begin_list(&self, claim: &Claim, list: &str) -> Result<Option<Box<dyn ListProtocol>>, Error>;
+    async fn name_lists(&self, bucket: &str, lists: &[(&Object, &str)]) -> Result<(), Error>;
+    async fn waiting_list(&self, lists: &[&str]) -> Result<Option<String>, Error>;
+    async fn hold_off(&self, claim: &Claim, trouble: &str, wait: Duration) -> Result<(), Error>;
+    async fn wake_held(&self, bucket: &str) -> Result<(), Error>;
+    async fn suppression_lists(&self) -> Result<Vec<ListState>, Error>;
+    async fn known(&self, lookup: &Lookup, questions: &Questions) -> Result<Known, Error>;
     async fn close(&self);
     async fn outcome(&self, claim: &Claim) -> Result<Option<Outcome>, Error>;
     async fn batch(&self, batch_id: &str) -> Result<Option<Batch>, Error>;
@@ -89,6 +102,14 @@ pub(super) trait Protocol: Send + Sync {
     async fn uploads(&self, status: Option<&str>, limit: u32) -> Result<Vec<Upload>, Error>;
     async fn requeue(&self, which: &Requeued) -> Result<Vec<i64>, Error>;
     async fn backlog(&self, bucket: &str) -> Result<Backlog, Error>;
+}
+
+/// See [`super::ListLoad`].
+#[async_trait::async_trait]
+pub(super) trait ListProtocol: Send {
+    async fn targets(&mut self, targets: Vec<String>) -> Result<(), Error>;
+    async fn publish(self: Box<Self>, claim: &Claim, verdicts: Verdicts) -> Result<String, Error>;
+    async fn discard(self: Box<Self>) -> Result<(), Error>;
 }
 
 /// See [`super::Load`].

@@ -3,7 +3,7 @@
 //! PostgreSQL and SQLite have the same queries under the same names, with the same parameters and result columns; sqlx
 //! gives each database types of its own. `ledger_sql!` is therefore a macro and no generic function: inside the module
 //! of one database it writes the whole `Protocol`. The module brings what differs: `Db` (its sqlx database),
-//! `MIGRATIONS`, `BEGIN`, `MAX_LOADS`, `begin` and `begin_load`, and a struct of two pools, `writer` and `reader`.
+//! `MIGRATIONS`, `BEGIN`, `MAX_LOADS`, `begin`, `begin_load` and `begin_load_among`, and a struct of two pools, `writer` and `reader`.
 
 use sqlx::migrate::{Migrate, Migration, MigrationType, Migrator};
 use sqlx::{Connection as _, SqlSafeStr as _, SqlStr};
@@ -219,11 +219,18 @@ macro_rules! ledger_sql {
             mut transaction: Transaction<'static, Db>,
             batch_key: i32,
             written: u64,
+            scope: Option<&KeyScope>,
             claim: &Claim,
             draft: &BatchDraft,
             verdicts: Verdicts,
         ) -> Result<Published, Error> {
             check_conservation(draft, verdicts, written)?;
+            // Before the batch takes its number: from there on others wait for this transaction.
+            if let Some(scope) = scope {
+                for &field in &scope.fields {
+                    keep_keys(&mut transaction, scope, field, batch_key).await?;
+                }
+            }
             let Some(batch_id) = insert_batch(&mut transaction, batch_key, claim, draft, None).await? else {
                 // The batch that is met may be this very upload's, of the worker that took it over.
                 let held: Option<i64> = sqlx::query_scalar(query_file!("held"))
@@ -361,6 +368,44 @@ macro_rules! ledger_sql {
                 begin_load(&self.writer).await
             }
 
+            async fn begin_load_among(
+                &self,
+                claim: &Claim,
+                scope: &KeyScope,
+            ) -> Result<Option<Box<dyn LoadProtocol>>, Error> {
+                begin_load_among(&self.writer, claim, scope).await
+            }
+
+            async fn begin_list(&self, claim: &Claim, list: &str) -> Result<Option<Box<dyn ListProtocol>>, Error> {
+                begin_list(&self.writer, claim, list).await
+            }
+
+            async fn name_lists(&self, bucket: &str, lists: &[(&Object, &str)]) -> Result<(), Error> {
+                name_lists(&self.writer, bucket, lists).await
+            }
+
+            async fn waiting_list(&self, lists: &[&str]) -> Result<Option<String>, Error> {
+                waiting_list(&self.reader, lists).await
+            }
+
+            async fn hold_off(&self, claim: &Claim, trouble: &str, wait: Duration) -> Result<(), Error> {
+                let statement = for_claim(query_file!("hold_off"), claim).bind(trouble).bind(wait.as_secs_f64());
+                fenced(statement, &self.writer, "put an upload off").await
+            }
+
+            async fn wake_held(&self, bucket: &str) -> Result<(), Error> {
+                let woken = sqlx::query(query_file!("wake_held")).bind(bucket).execute(&self.writer).await;
+                woken.map(|_| ()).map_err(Error::while_doing("wake uploads that wait for a list"))
+            }
+
+            async fn suppression_lists(&self) -> Result<Vec<ListState>, Error> {
+                suppression_lists(&self.reader).await
+            }
+
+            async fn known(&self, lookup: &Lookup, questions: &Questions) -> Result<Known, Error> {
+                known(&self.reader, lookup, questions).await
+            }
+
             async fn record(&self, bucket: &str, objects: &[Object]) -> Result<u64, Error> {
                 record(&self.writer, bucket, objects).await
             }
@@ -483,6 +528,7 @@ macro_rules! ledger_sql {
                 let read = || {
                     Ok(Backlog {
                         waiting: unsigned(row.try_get("waiting")?),
+                        held: unsigned(row.try_get("held")?),
                         claimed: unsigned(row.try_get("claimed")?),
                         next_due_seconds: row.try_get("next_due_seconds")?,
                     })

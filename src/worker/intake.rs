@@ -15,12 +15,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::StreamExt as _;
 use tokio::sync::mpsc;
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use super::reading::{Interrupted, Reading, read_and_judge};
+use super::reading::{Interrupted, Reading, Said, read_and_judge};
 use super::{Ending, Worker};
-use crate::model::{BatchDraft, Campaign, Claim, Fault, FileCode, Header, RowChunk, UploadStatus};
+use crate::model::{BatchDraft, Campaign, Claim, Fault, FileCode, Header, KeyScope, Lookup, UploadStatus};
+use crate::reader::{HeaderRules, Limits};
 use crate::rules::filename_date;
 use crate::store::{self, ErrorKind, Load, Outcome, Published};
 use crate::{bucket, telemetry};
@@ -29,11 +30,13 @@ use crate::{bucket, telemetry};
 const PIECES_UNDER_WAY: usize = 4;
 /// Chunks of judged rows under way between the reader and the store.
 const CHUNKS_UNDER_WAY: usize = 2;
+/// How often a load looks whether another one of its campaign, whose keys count for it, has ended.
+const TURN_LOOK: Duration = Duration::from_millis(100);
 /// How often the fate of a commit is asked for, a second apart, before the lease is left to run out.
 const OUTCOME_QUESTIONS: u32 = 10;
 
 /// Why a step did not lead to the next.
-enum Halt {
+pub(super) enum Halt {
     /// The sender's file cannot be used.
     Fault(Fault),
     /// This version is no longer in the bucket.
@@ -79,6 +82,17 @@ impl From<Outcome> for Ending {
 impl Worker {
     /// Takes a claimed upload to its end, or gives it up in a way that lets another attempt follow.
     pub(super) async fn intake(&self, claim: &Claim, stop: &CancellationToken) -> Ending {
+        let ending = self.end_of(claim, stop).await;
+        // Whatever became of a list's file: those that wait may look again.
+        if self.lists.of(&claim.object.key).is_some()
+            && let Err(error) = self.store.wake_held(self.bucket.name()).await
+        {
+            tracing::warn!(error = telemetry::chain(&error), "uploads that wait for a list look again later");
+        }
+        ending
+    }
+
+    async fn end_of(&self, claim: &Claim, stop: &CancellationToken) -> Ending {
         let result = tokio::select! {
             result = self.work_on(claim, stop) => result,
             () = self.keep_lease(claim) => Err(Halt::Lost),
@@ -113,6 +127,12 @@ impl Worker {
     async fn work_on(&self, claim: &Claim, stop: &CancellationToken) -> Result<Ending, Halt> {
         let exhausted = (claim.attempt > self.config.max_attempts)
             .then(|| exhausted(self.config.max_attempts, claim.last_trouble.as_deref()));
+        if let Some(list) = self.lists.of(&claim.object.key) {
+            return match exhausted {
+                Some(fault) => Err(Halt::Fault(fault)),
+                None => self.take_list(claim, list, stop).await,
+            };
+        }
         let campaign = match (self.router.route(claim.object.base_name()), &exhausted) {
             (Ok(route), _) => route.map_err(Halt::Fault)?,
             // A batch needs a campaign; without one, this ends in the ledger alone.
@@ -121,6 +141,9 @@ impl Worker {
         };
         if let Some(fault) = exhausted {
             return self.fail(claim, campaign, &Reading::default(), fault).await;
+        }
+        if let Some(trouble) = self.missing_list(campaign).await? {
+            return self.hold_off(claim, campaign, trouble).await;
         }
         let mut reading = Reading::default();
         match self.load(claim, campaign, stop, &mut reading).await {
@@ -151,60 +174,74 @@ impl Worker {
             body = self.bucket.read(&claim.object) => body?,
             () = stop.cancelled() => return Err(Halt::Stopped),
         };
-        let (bytes, received_bytes) = mpsc::channel(PIECES_UNDER_WAY);
-        let (chunks, mut received_chunks) = mpsc::channel(CHUNKS_UNDER_WAY);
-        // Dropped with this function, wherever it ends: the fetching stops, and with it the reader.
-        let mut fetching = JoinSet::new();
-        fetching.spawn(fetch(body, bytes));
-        let reader = {
-            let (campaign, limits) = (campaign.clone(), self.limits);
-            tokio::task::spawn_blocking(move || read_and_judge(received_bytes, &chunks, &campaign, limits))
-        };
-
+        let rules = HeaderRules::of(campaign);
+        let mut reader = Reader::start(body, campaign.clone(), rules, self.limits);
+        let lookup = campaign.lookup();
         let mut load: Option<Load> = None;
         loop {
             // A stop is heard between chunks; a publication that has begun is finished, it takes a moment.
-            let chunk = tokio::select! {
-                chunk = received_chunks.recv() => chunk,
+            let step = tokio::select! {
+                step = reader.said.recv() => step,
                 () = stop.cancelled() => return Err(Halt::Stopped),
             };
-            let Some(chunk) = chunk else { break };
-            self.write(&mut load, &chunk, stop).await?;
+            let Some(step) = step else { break };
+            self.take(step, &mut load, claim, lookup.as_ref(), stop).await?;
         }
-        let (read, result) =
-            reader.await.map_err(|_| Halt::Trouble("the reader failed on this file (a bug)".into()))?;
+        let (read, result) = reader.end().await?;
         *reading = read;
-        let interrupted = match result {
-            Ok(()) => {
-                let load = load.ok_or_else(|| Halt::Trouble("a file without rows came through the reader".into()))?;
-                let draft = self.draft(claim, campaign, reading);
-                return Ok(load.publish(claim, &draft, reading.verdicts).await?);
+        if let Err(halt) = result {
+            if let Some(load) = load {
+                load.discard().await?;
             }
-            Err(interrupted) => interrupted,
-        };
-        if let Some(load) = load {
-            load.discard().await?;
+            return Err(halt);
         }
-        Err(match interrupted {
-            Interrupted::Fault(fault) => Halt::Fault(fault),
-            Interrupted::Bucket(error) => error.into(),
-            Interrupted::Trouble(trouble) => Halt::Trouble(trouble),
-            Interrupted::Abandoned => Halt::Stopped,
-        })
+        let load = load.ok_or_else(|| Halt::Trouble("a file without rows came through the reader".into()))?;
+        let draft = self.draft(claim, campaign, reading);
+        Ok(load.publish(claim, &draft, reading.verdicts).await?)
     }
 
-    /// The transaction is opened by the first chunk: a file with a fault in its header opens none.
-    async fn write(&self, load: &mut Option<Load>, chunk: &RowChunk, stop: &CancellationToken) -> Result<(), Halt> {
-        if load.is_none() {
-            *load = Some(tokio::select! {
-                opened = self.store.begin_load() => opened?,
+    /// Does what the reader asks for. The transaction is opened by the first that it says: a file with a fault in its header
+    /// opens none.
+    async fn take(
+        &self,
+        step: Said,
+        load: &mut Option<Load>,
+        claim: &Claim,
+        lookup: Option<&Lookup>,
+        stop: &CancellationToken,
+    ) -> Result<(), Halt> {
+        let load = match load {
+            Some(load) => load,
+            None => load.insert(tokio::select! {
+                opened = self.open(claim, lookup.and_then(|lookup| lookup.scope.as_ref())) => opened?,
                 () = stop.cancelled() => return Err(Halt::Stopped),
-            });
-        }
-        if let Some(load) = load {
-            load.rows(chunk).await?;
+            }),
+        };
+        match (step, lookup) {
+            (Said::Rows(chunk), _) => load.rows(&chunk).await?,
+            (Said::Question(questions, answer), Some(lookup)) => {
+                let known = tokio::select! {
+                    known = self.store.known(lookup, &questions) => known?,
+                    () = stop.cancelled() => return Err(Halt::Stopped),
+                };
+                let _ = answer.send(known); // a reader that has ended says why in its result
+            }
+            (Said::Question(..), None) => {
+                return Err(Halt::Trouble("a campaign without other batches or lists asked for them".into()));
+            }
         }
         Ok(())
+    }
+
+    /// Loads whose keys count for each other take turns. One that waits holds no connection, and its lease is renewed.
+    async fn open(&self, claim: &Claim, scope: Option<&KeyScope>) -> Result<Load, store::Error> {
+        let Some(scope) = scope else { return self.store.begin_load().await };
+        loop {
+            if let Some(load) = self.store.begin_load_among(claim, scope).await? {
+                return Ok(load);
+            }
+            tokio::time::sleep(TURN_LOOK).await;
+        }
     }
 
     async fn fail(&self, claim: &Claim, campaign: &Campaign, reading: &Reading, fault: Fault) -> Result<Ending, Halt> {
@@ -225,7 +262,7 @@ impl Worker {
             hold: campaign.hold,
             allow_repeats: campaign.allow_repeats,
             last_updated_by: self.config.identity.clone(),
-            rows_read: reading.verdicts.total(),
+            rows_read: reading.rows_read,
             bytes_read: reading.bytes_read,
             sha256: reading.sha256.clone(),
             dialect: reading.dialect.clone(),
@@ -298,6 +335,39 @@ fn exhausted(attempts: u32, last_trouble: Option<&str>) -> Fault {
     let detail =
         format!("not loaded after {attempts} attempts; this is on our side, and the file may be fine ({trouble})");
     Fault::new(FileCode::InternalError, detail)
+}
+
+/// The reading of one file on its way. Dropped, wherever its user ends: the fetching stops, and with it the reader.
+pub(super) struct Reader {
+    /// What the reading side says, in order; closed at its end.
+    pub(super) said: mpsc::Receiver<Said>,
+    result: JoinHandle<(Reading, Result<(), Interrupted>)>,
+    _fetching: JoinSet<()>,
+}
+
+impl Reader {
+    pub(super) fn start(body: bucket::Body, campaign: Campaign, rules: HeaderRules, limits: Limits) -> Self {
+        let (bytes, received_bytes) = mpsc::channel(PIECES_UNDER_WAY);
+        let (says, said) = mpsc::channel(CHUNKS_UNDER_WAY);
+        let mut fetching = JoinSet::new();
+        fetching.spawn(fetch(body, bytes));
+        let result =
+            tokio::task::spawn_blocking(move || read_and_judge(received_bytes, &says, &campaign, &rules, limits));
+        Reader { said, result, _fetching: fetching }
+    }
+
+    /// After the last word: what was learnt of the file, and whether it was read to its end.
+    pub(super) async fn end(self) -> Result<(Reading, Result<(), Halt>), Halt> {
+        let ended = self.result.await;
+        let (reading, result) = ended.map_err(|_| Halt::Trouble("the reader failed on this file (a bug)".into()))?;
+        let result = result.map_err(|interrupted| match interrupted {
+            Interrupted::Fault(fault) => Halt::Fault(fault),
+            Interrupted::Bucket(error) => error.into(),
+            Interrupted::Trouble(trouble) => Halt::Trouble(trouble),
+            Interrupted::Abandoned => Halt::Stopped,
+        });
+        Ok((reading, result))
+    }
 }
 
 /// Hands on the object's bytes until they end or nobody wants them.

@@ -6,6 +6,7 @@
 
 mod intake;
 mod reading;
+mod suppression;
 mod watch;
 
 use std::sync::Arc;
@@ -17,7 +18,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use crate::bucket::Bucket;
 use crate::model::{Fault, FileCode, Object};
 use crate::reader::Limits;
-use crate::rules::Router;
+use crate::rules::{Lists, Router};
 use crate::store::Store;
 pub use watch::{Mode, Stopped};
 
@@ -83,7 +84,12 @@ pub enum Ending {
         /// Why.
         code: FileCode,
     },
-    /// No campaign takes it.
+    /// It is what a suppression list holds now.
+    ListLoaded {
+        /// What came of it, for a person.
+        told: String,
+    },
+    /// No campaign takes it, or it cannot be used as a suppression list.
     Rejected {
         /// Why.
         fault: Fault,
@@ -127,6 +133,7 @@ pub struct Worker {
     bucket: Bucket,
     store: Store,
     router: Router,
+    lists: Lists,
     limits: Limits,
     config: WorkerConfig,
     news: UnboundedSender<News>,
@@ -138,10 +145,11 @@ impl Worker {
         bucket: Bucket,
         store: Store,
         router: Router,
+        lists: Lists,
         limits: Limits,
         config: WorkerConfig,
         news: UnboundedSender<News>,
     ) -> Arc<Worker> {
-        Arc::new(Worker { bucket, store, router, limits, config, news })
+        Arc::new(Worker { bucket, store, router, lists, limits, config, news })
     }
 }

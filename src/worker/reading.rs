@@ -1,16 +1,18 @@
 //! Reading and judging a file: the half of an upload's life that costs CPU.
 //!
 //! It runs on a thread of its own, between two bounded channels: bytes come in as the bucket gives them, chunks of judged
-//! rows go out as fast as the store takes them. Whichever side is slower holds the other back, so memory stays flat.
+//! rows go out as fast as the store takes them. Whichever side is slower holds the other back, so memory stays flat. Where
+//! other batches or suppression lists count, a chunk's keys go out first, as one question, and the answer is waited for.
 
 use std::io::Read;
 
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use tokio::sync::mpsc::{Receiver, Sender};
+use tokio::sync::oneshot;
 
 use crate::bucket;
-use crate::model::{Campaign, Dialect, Fault, Header, NewRequest, RowChunk, Verdicts};
+use crate::model::{Campaign, Dialect, Fault, Header, Known, NewRequest, Questions, RowChunk, Verdicts};
 use crate::reader::{HeaderRules, Limits, ReadError, Rows};
 use crate::rules::Judge;
 
@@ -24,10 +26,20 @@ const CHUNK_ROWS: usize = 4096;
 pub(super) struct Reading {
     pub(super) dialect: Option<Dialect>,
     pub(super) header: Option<Header>,
+    /// Data rows read, judged to the end or not.
+    pub(super) rows_read: u64,
     pub(super) verdicts: Verdicts,
     pub(super) bytes_read: u64,
     /// Only where the file was read to its end.
     pub(super) sha256: Option<String>,
+}
+
+/// What the reader says to the side that has the store.
+pub(super) enum Said {
+    /// The next judged rows.
+    Rows(RowChunk),
+    /// What the store must be asked before the next rows can be judged. No answer means that reading shall end.
+    Question(Questions, oneshot::Sender<Known>),
 }
 
 /// Why reading ended before the file did.
@@ -46,13 +58,14 @@ pub(super) enum Interrupted {
 /// Reads all of a file, judges its rows, and hands them on in chunks.
 pub(super) fn read_and_judge(
     bytes: Receiver<Result<Bytes, bucket::Error>>,
-    chunks: &Sender<RowChunk>,
+    said: &Sender<Said>,
     campaign: &Campaign,
+    rules: &HeaderRules,
     limits: Limits,
 ) -> (Reading, Result<(), Interrupted>) {
     let mut source = Source { bytes, current: Bytes::new(), hash: Sha256::new(), count: 0, failed: None };
     let mut reading = Reading::default();
-    let result = judge_rows(&mut source, chunks, campaign, limits, &mut reading);
+    let result = judge_rows(&mut source, said, campaign, rules, limits, &mut reading);
     reading.bytes_read = source.count;
     let result = result.map_err(|error| match error {
         ReadOr::Read(ReadError::Fault(fault)) => Interrupted::Fault(fault),
@@ -82,14 +95,15 @@ impl From<ReadError> for ReadOr {
 
 fn judge_rows(
     source: &mut Source,
-    chunks: &Sender<RowChunk>,
+    said: &Sender<Said>,
     campaign: &Campaign,
+    rules: &HeaderRules,
     limits: Limits,
     reading: &mut Reading,
 ) -> Result<(), ReadOr> {
     let mut rows = Rows::open(source, &campaign.format, limits)?;
     reading.dialect = Some(rows.dialect.clone());
-    let header = rows.header(&HeaderRules::of(campaign)).map_err(ReadError::Fault)?;
+    let header = rows.header(rules).map_err(ReadError::Fault)?;
     reading.header = Some(header.clone());
     let variables = header.variables.clone();
     let width = header.names.len();
@@ -98,7 +112,7 @@ fn judge_rows(
     judge.fits().map_err(ReadError::Fault)?;
     let mut chunk = RowChunk::default();
     while let Some(row) = rows.next_row()? {
-        let judgement = judge.judge(&row);
+        let judgement = judge.assess(&row);
         // The cells beyond the header's last column are kept too: nothing that was sent is lost.
         let columns = variables.iter().copied().chain(width..row.cells.len());
         let cells = columns.filter_map(|column| row.get(column));
@@ -108,19 +122,33 @@ fn judge_rows(
             push_without_nul(&mut chunk, &judgement.to_request(&row), cells);
         }
         if chunk.text_len() >= CHUNK_BYTES || chunk.len() >= CHUNK_ROWS {
-            hand_on(chunks, std::mem::take(&mut chunk))?;
+            decide(&mut judge, &mut chunk, said)?;
+            hand_on(said, Said::Rows(std::mem::take(&mut chunk)))?;
         }
-        reading.verdicts = judge.verdicts();
+        reading.rows_read = u64::from(row.number);
     }
-    judge.conclude().map_err(ReadError::Fault)?;
+    decide(&mut judge, &mut chunk, said)?;
+    reading.verdicts = judge.conclude().map_err(ReadError::Fault)?;
     if !chunk.is_empty() {
-        hand_on(chunks, chunk)?;
+        hand_on(said, Said::Rows(chunk))?;
     }
     Ok(())
 }
 
-fn hand_on(chunks: &Sender<RowChunk>, chunk: RowChunk) -> Result<(), ReadOr> {
-    chunks.blocking_send(chunk).map_err(|_| ReadOr::Interrupted(Interrupted::Abandoned))
+/// The second half of the verdict on a chunk's rows.
+fn decide(judge: &mut Judge, chunk: &mut RowChunk, said: &Sender<Said>) -> Result<(), ReadOr> {
+    let mut known = Known::default();
+    if let Some(questions) = judge.questions(chunk).filter(|questions| !questions.is_empty()) {
+        let (answer, answered) = oneshot::channel();
+        hand_on(said, Said::Question(questions, answer))?;
+        known = answered.blocking_recv().map_err(|_| ReadOr::Interrupted(Interrupted::Abandoned))?;
+    }
+    judge.decide(chunk, &known);
+    Ok(())
+}
+
+fn hand_on(said: &Sender<Said>, what: Said) -> Result<(), ReadOr> {
+    said.blocking_send(what).map_err(|_| ReadOr::Interrupted(Interrupted::Abandoned))
 }
 
 /// A NUL character cannot be stored; its row is INVALID, and is kept with the character's picture instead.

@@ -91,6 +91,9 @@ impl Worker {
                 run.troubled.store(true, Ordering::Relaxed);
             }
         }
+        if mode == Mode::Drain && self.store.backlog(self.bucket.name()).await.is_ok_and(|backlog| backlog.held > 0) {
+            run.troubled.store(true, Ordering::Relaxed);
+        }
         Stopped { faulty: run.faulty.load(Ordering::Relaxed), troubled: run.troubled.load(Ordering::Relaxed) }
     }
 
@@ -99,7 +102,7 @@ impl Worker {
         let (mut after, mut swept) = (None, Swept::default());
         loop {
             let page = self.bucket.list(after.as_deref()).await.map_err(SweepError::Bucket)?;
-            swept.new += self.enter(run, &page.objects).await.map_err(SweepError::Store)?;
+            swept.new += self.announce(run, &page.objects).await.map_err(SweepError::Store)?;
             swept.unsettled += page.unsettled;
             after = page.next;
             if after.is_none() || run.stop.is_cancelled() {
@@ -109,8 +112,8 @@ impl Worker {
     }
 
     /// Enters in the ledger what was seen, and wakes the slots if it is new.
-    async fn enter(&self, run: &Run, objects: &[Object]) -> Result<u64, store::Error> {
-        let new = self.store.record(self.bucket.name(), objects).await?;
+    async fn announce(&self, run: &Run, objects: &[Object]) -> Result<u64, store::Error> {
+        let new = self.enter(objects).await?;
         if new > 0 {
             run.arrivals.notify_waiters();
         }
@@ -232,7 +235,7 @@ impl Run {
             );
         }
         let entered = match &notice.objects {
-            Ok(objects) => self.worker.enter(self, objects).await.map_err(|error| telemetry::chain(&error)),
+            Ok(objects) => self.worker.announce(self, objects).await.map_err(|error| telemetry::chain(&error)),
             Err(error) => Err(telemetry::chain(error)),
         };
         if let Err(error) = entered {
@@ -343,6 +346,7 @@ impl Run {
                 self.count_fault(fault.code);
                 tracing::info!(file, code = %fault.code, "upload rejected");
             }
+            Ending::ListLoaded { told } => tracing::info!(file, told, "suppression list loaded"),
             Ending::Gone { reason } => tracing::info!(file, reason, "upload gone"),
             Ending::PutOff { trouble } => tracing::warn!(file, error = trouble, "upload put off"),
             Ending::GivenBack => tracing::info!(file, "upload given back"),

@@ -96,7 +96,8 @@ fn help_has_an_example_and_its_own_exit_codes() {
     insta::with_settings!({ prepend_module_to_snapshot => false, omit_expression => true }, {
         insta::assert_snapshot!("cli_help", run(folder(), &["--help"]).out.trim_end());
     });
-    let commands: [(&[&str], bool); 11] = [
+    let commands: [(&[&str], bool); 12] = [
+        (&["suppression", "list"], false),
         (&["run"], true),
         (&["check"], true),
         (&["batches"], false),
@@ -209,7 +210,7 @@ fn migrate_says_what_it_did_and_the_second_time_that_nothing_was_to_do() {
     let folder = folder();
     insta::assert_snapshot!(run(&folder, &["migrate"]).transcript(), @r"
     exit code 0
-    sqlite://batchdrop.db: applied 0001 ledger, batches, requests, 0002 dialect
+    sqlite://batchdrop.db: applied 0001 ledger, batches, requests, 0002 dialect, 0003 keys, suppression
     ");
     insta::assert_snapshot!(run(&folder, &["migrate"]).transcript(), @r"
     exit code 0

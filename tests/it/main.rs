@@ -6,6 +6,7 @@ mod cli;
 mod columns;
 mod faults;
 mod floors;
+mod keys;
 mod main_job;
 mod notices;
 mod read;

@@ -105,7 +105,9 @@ impl Place {
     /// Everything stored, for a look before and after.
     async fn dump(&self) -> Vec<String> {
         let mut rows = Vec::new();
-        for table in ["uploads", "batch_numbers", "batches", "request_rows", "request_tally"] {
+        for table in
+            ["uploads", "batch_numbers", "batches", "request_rows", "request_tally", "unique_keys", "kept_keys"]
+        {
             let row = if self.is_sqlite() {
                 let columns = self.texts(&format!("select name from pragma_table_info('{table}')")).await;
                 format!("json_array({})", columns.join(", "))
@@ -190,6 +192,7 @@ fn chunks(rows: &[Row], rows_a_chunk: usize) -> Vec<RowChunk> {
                 code: row.code,
                 message: row.message,
                 duplicate_of: row.duplicate_of,
+                duplicate_of_batch: None,
                 reference_id: &row.reference_id,
                 target: &row.target,
             };

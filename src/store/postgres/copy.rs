@@ -6,8 +6,8 @@
 use crate::model::{IntakeStatus, NewRequest, RowChunk};
 
 pub(super) const STATEMENT: &str = "copy request_rows (batch_key, row_number, line, request_status, reference_id, target, \
-     cells, error_code, error_message, duplicate_of_row) from stdin (format binary)";
-const COLUMNS: i16 = 10;
+     cells, error_code, error_message, duplicate_of_batch, duplicate_of_row) from stdin (format binary)";
+const COLUMNS: i16 = 11;
 /// The OID of type text, fixed for ever.
 const TEXT_OID: i32 = 25;
 
@@ -44,13 +44,17 @@ fn encode_row<'a>(
     text(out, row.target);
     array(out, cells);
     match row.status {
-        IntakeStatus::Pending => out.extend_from_slice(&[0xff; 12]), // three nulls: each is length -1
+        IntakeStatus::Pending => out.extend_from_slice(&[0xff; 16]), // four nulls: each is length -1
         _ => {
             match row.code {
                 Some(code) => text(out, code.as_str()),
                 None => null(out),
             }
             text(out, row.message);
+            match row.duplicate_of_batch {
+                Some(batch) => text(out, batch),
+                None => null(out),
+            }
             match row.duplicate_of {
                 Some(row) => number(out, row as i32),
                 None => null(out),

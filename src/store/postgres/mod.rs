@@ -8,17 +8,21 @@ use std::time::Duration;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{ConnectOptions as _, Connection as _, Executor as _, Pool, Row as _, Transaction};
 
-use super::protocol::{Backlog, Finding, LoadProtocol, Outcome, Protocol, Published, Requeued};
+use super::keys::KEYS_A_PIECE;
+use super::protocol::{Backlog, Finding, ListProtocol, LoadProtocol, Outcome, Protocol, Published, Requeued};
 use super::sql::{batch_id, check_conservation, unsigned};
 use super::writing::{Pieces, Writing, Written};
 use super::{Error, StoreConfig};
 use crate::model::{
-    Batch, BatchDraft, BatchStatus, Claim, FileCode, Object, Request, RowChunk, Upload, UploadStatus, Verdicts,
+    Batch, BatchDraft, BatchStatus, Claim, FileCode, Holder, KeyField, KeyScope, Known, ListState, Lookup, Object,
+    Questions, Request, RowChunk, Upload, UploadStatus, Verdicts, fold_address,
 };
 
 type Db = sqlx::Postgres;
 
 ledger_sql!(Postgres, "queries");
+keys_sql!();
+lists_sql!();
 
 const MAX_LOADS: usize = usize::MAX;
 
@@ -27,6 +31,7 @@ const BEGIN: &str = "begin";
 const MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "ledger, batches, requests", include_str!("migrations/0001_ledger_batches_requests.sql")),
     (2, "dialect", include_str!("migrations/0002_dialect.sql")),
+    (3, "keys, suppression", include_str!("migrations/0003_keys_suppression.sql")),
 ];
 
 /// A worker that freezes, or whose machine dies, between the rows and the commit holds the day's counter, and with it
@@ -68,15 +73,49 @@ async fn begin(pool: &Pool<Db>) -> Result<Transaction<'static, Db>, Error> {
 }
 
 async fn begin_load(pool: &Pool<Db>) -> Result<Box<dyn LoadProtocol>, Error> {
-    let mut transaction = begin(pool).await?;
+    start(begin(pool).await?, None).await
+}
+
+/// A turn is a lock that ends with the transaction; whoever does not get it lets its connection go.
+async fn begin_load_among(
+    pool: &Pool<Db>,
+    claim: &Claim,
+    scope: &KeyScope,
+) -> Result<Option<Box<dyn LoadProtocol>>, Error> {
+    let failed = || Error::while_doing("take a campaign's turn");
+    loop {
+        let mut transaction = begin(pool).await?;
+        let sign = sqlx::query(query_file!("keys_sign")).bind(&claim.token);
+        sign.execute(&mut *transaction).await.map_err(failed())?;
+        let turn = sqlx::query_scalar(query_file!("keys_turn")).bind(scope.campaign_id);
+        if !turn.fetch_one(&mut *transaction).await.map_err(failed())? {
+            let unfreeze = sqlx::query(query_file!("keys_unfreeze")).bind(scope.campaign_id);
+            unfreeze.execute(&mut *transaction).await.map_err(failed())?;
+            transaction.rollback().await.map_err(failed())?;
+            return Ok(None);
+        }
+        if !align_keys(&mut transaction, scope).await? {
+            return start(transaction, Some(scope.clone())).await.map(Some);
+        }
+        // Others' connections look keys up: they must see these.
+        transaction.commit().await.map_err(failed())?;
+    }
+}
+
+async fn start(
+    mut transaction: Transaction<'static, Db>,
+    scope: Option<KeyScope>,
+) -> Result<Box<dyn LoadProtocol>, Error> {
     let batch_key = new_key(&mut transaction).await?;
     let writing = Writing::start(|pieces| copy_rows(transaction, pieces));
-    Ok(Box::new(PostgresLoad { batch_key, writing, buffer: copy::opening() }))
+    Ok(Box::new(PostgresLoad { batch_key, scope, writing, buffer: copy::opening() }))
 }
 
 /// A COPY under way.
 struct PostgresLoad {
     batch_key: i32,
+    /// Whose keys are kept at the end.
+    scope: Option<KeyScope>,
     writing: Writing<Vec<u8>, Db>,
     /// Encoded and not yet sent: at first, the opening of the COPY.
     buffer: Vec<u8>,
@@ -111,11 +150,11 @@ impl LoadProtocol for PostgresLoad {
         draft: &BatchDraft,
         verdicts: Verdicts,
     ) -> Result<Published, Error> {
-        let Self { batch_key, mut writing, mut buffer } = *self;
+        let Self { batch_key, scope, mut writing, mut buffer } = *self;
         copy::close(&mut buffer);
         writing.send(buffer).await?;
         let (transaction, written) = writing.end().await?;
-        publish(transaction, batch_key, written, claim, draft, verdicts).await
+        publish(transaction, batch_key, written, scope.as_ref(), claim, draft, verdicts).await
     }
 
     async fn discard(self: Box<Self>) -> Result<(), Error> {

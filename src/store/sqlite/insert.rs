@@ -34,6 +34,7 @@ struct Verdict {
     code: Option<&'static str>,
     message: Range<usize>,
     duplicate_of: Option<u32>,
+    duplicate_of_batch: Option<Range<usize>>,
 }
 
 impl Encoded {
@@ -60,7 +61,9 @@ impl Encoded {
         }
         let message = self.push(row.message);
         let code = row.code.map(|code| code.as_str());
-        let verdict = Verdict { status: row.status.as_str(), code, message, duplicate_of: row.duplicate_of };
+        let duplicate_of_batch = row.duplicate_of_batch.map(|batch| self.push(batch));
+        let verdict =
+            Verdict { status: row.status.as_str(), code, message, duplicate_of: row.duplicate_of, duplicate_of_batch };
         self.others.push((entry, verdict));
     }
 
@@ -85,12 +88,13 @@ impl Encoded {
         ]
     }
 
-    fn values_of_verdict(&self, verdict: &Verdict) -> [Value<'_>; 4] {
+    fn values_of_verdict(&self, verdict: &Verdict) -> [Value<'_>; 5] {
         [
             Value::Text(verdict.status),
             verdict.code.map_or(Value::Null, Value::Text),
             self.text(&verdict.message),
             verdict.duplicate_of.map_or(Value::Null, |row| Value::Number(row.into())),
+            verdict.duplicate_of_batch.as_ref().map_or(Value::Null, |batch| self.text(batch)),
         ]
     }
 }
@@ -105,8 +109,8 @@ pub(super) struct Inserts<'c> {
 
 impl<'c> Inserts<'c> {
     pub(super) fn prepare(connection: &'c Locked<'_>, batch_key: i32) -> Result<Self, Error> {
-        const PENDING: &str = "(?,?,?,?,?,?,'PENDING',null,null,null)";
-        const OTHER: &str = "(?,?,?,?,?,?,?,?,?,?)";
+        const PENDING: &str = "(?,?,?,?,?,?,'PENDING',null,null,null,null)";
+        const OTHER: &str = "(?,?,?,?,?,?,?,?,?,?,?)";
         Ok(Inserts {
             batch_key,
             many_pending: Statement::prepare(connection, &sql(PENDING, ROWS))?,
@@ -142,7 +146,7 @@ fn sql(row: &str, rows: usize) -> String {
     let rows = vec![row; rows].join(",");
     format!(
         "insert into request_rows (batch_key, row_number, line, reference_id, target, cells, request_status, error_code, \
-         error_message, duplicate_of_row) values {rows}"
+         error_message, duplicate_of_row, duplicate_of_batch) values {rows}"
     )
 }
 

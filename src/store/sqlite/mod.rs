@@ -8,12 +8,14 @@ use std::time::Duration;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Pool, Row as _, Transaction};
 
-use super::protocol::{Backlog, Finding, LoadProtocol, Outcome, Protocol, Published, Requeued};
+use super::keys::KEYS_A_PIECE;
+use super::protocol::{Backlog, Finding, ListProtocol, LoadProtocol, Outcome, Protocol, Published, Requeued};
 use super::sql::{batch_id, check_conservation, unsigned};
 use super::writing::{Pieces, Writing, Written};
 use super::{Error, StoreConfig};
 use crate::model::{
-    Batch, BatchDraft, BatchStatus, Claim, FileCode, Object, Request, RowChunk, Upload, UploadStatus, Verdicts,
+    Batch, BatchDraft, BatchStatus, Claim, FileCode, Holder, KeyField, KeyScope, Known, ListState, Lookup, Object,
+    Questions, Request, RowChunk, Upload, UploadStatus, Verdicts, fold_address,
 };
 use insert::{Encoded, Inserts};
 use statement::Locked;
@@ -21,6 +23,8 @@ use statement::Locked;
 type Db = sqlx::Sqlite;
 
 ledger_sql!(Sqlite, "queries");
+keys_sql!();
+lists_sql!();
 
 const MAX_LOADS: usize = 1;
 
@@ -30,6 +34,7 @@ const BEGIN: &str = "begin immediate";
 const MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "ledger, batches, requests", include_str!("migrations/0001_ledger_batches_requests.sql")),
     (2, "dialect", include_str!("migrations/0002_dialect.sql")),
+    (3, "keys, suppression", include_str!("migrations/0003_keys_suppression.sql")),
 ];
 
 pub(super) struct Sqlite {
@@ -67,14 +72,38 @@ async fn begin(pool: &Pool<Db>) -> Result<Transaction<'static, Db>, Error> {
 }
 
 async fn begin_load(pool: &Pool<Db>) -> Result<Box<dyn LoadProtocol>, Error> {
-    let mut transaction = begin(pool).await?;
+    start(begin(pool).await?, None).await
+}
+
+/// There is one writer: whoever writes has the turn.
+async fn begin_load_among(
+    pool: &Pool<Db>,
+    _claim: &Claim,
+    scope: &KeyScope,
+) -> Result<Option<Box<dyn LoadProtocol>>, Error> {
+    loop {
+        let mut transaction = begin(pool).await?;
+        if !align_keys(&mut transaction, scope).await? {
+            return start(transaction, Some(scope.clone())).await.map(Some);
+        }
+        // Other connections look keys up: they must see these.
+        transaction.commit().await.map_err(Error::while_doing("bring keys in line"))?;
+    }
+}
+
+async fn start(
+    mut transaction: Transaction<'static, Db>,
+    scope: Option<KeyScope>,
+) -> Result<Box<dyn LoadProtocol>, Error> {
     let batch_key = new_key(&mut transaction).await?;
     let writing = Writing::start_blocking(move |pieces| insert_rows(transaction, batch_key, pieces));
-    Ok(Box::new(SqliteLoad { batch_key, writing }))
+    Ok(Box::new(SqliteLoad { batch_key, scope, writing }))
 }
 
 struct SqliteLoad {
     batch_key: i32,
+    /// Whose keys are kept at the end.
+    scope: Option<KeyScope>,
     writing: Writing<Encoded, Db>,
 }
 
@@ -111,9 +140,9 @@ impl LoadProtocol for SqliteLoad {
         draft: &BatchDraft,
         verdicts: Verdicts,
     ) -> Result<Published, Error> {
-        let Self { batch_key, writing } = *self;
+        let Self { batch_key, scope, writing } = *self;
         let (transaction, written) = writing.end().await?;
-        publish(transaction, batch_key, written, claim, draft, verdicts).await
+        publish(transaction, batch_key, written, scope.as_ref(), claim, draft, verdicts).await
     }
 
     async fn discard(self: Box<Self>) -> Result<(), Error> {

@@ -88,7 +88,9 @@ impl TestApp {
             Bucket::Folder(path) => {
                 let aside = self.directory.path().join(format!("{}.aside", uuid::Uuid::new_v4()));
                 std::fs::write(&aside, content).expect("a file");
-                std::fs::rename(aside, path.join(name)).expect("a file in the bucket");
+                let path = path.join(name);
+                std::fs::create_dir_all(path.parent().expect("in the bucket")).expect("a folder in the bucket");
+                std::fs::rename(aside, path).expect("a file in the bucket");
             }
             Bucket::S3(bucket) => bucket.put(name, content.as_ref()).await,
         }

@@ -1,4 +1,6 @@
--- $1 bucket. The open uploads: how many wait, how many are worked on, and in how many seconds the next is due.
-select count(*) filter (where status = 'WAITING') as waiting, count(*) filter (where status = 'CLAIMED') as claimed, (julianday(min(available_at)) - julianday('now')) * 86400.0 as next_due_seconds
+-- $1 bucket. The open uploads: how many wait, for a worker or for a list, how many are worked on, and in how many seconds the next is due.
+select count(*) filter (where status = 'WAITING' and error_code is distinct from 'WAITS_FOR_LIST') as waiting,
+       count(*) filter (where status = 'WAITING' and error_code = 'WAITS_FOR_LIST') as held,
+       count(*) filter (where status = 'CLAIMED') as claimed, (julianday(min(available_at)) - julianday('now')) * 86400.0 as next_due_seconds
 from uploads
 where bucket = $1 and available_at is not null

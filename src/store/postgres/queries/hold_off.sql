@@ -1,0 +1,5 @@
+-- $1 upload; $2 token; $3 what it waits for; $4 seconds to wait. The attempt is not counted: nothing failed.
+update uploads
+set status = 'WAITING', available_at = clock_timestamp() + make_interval(secs => $4), claim_token = null,
+    attempts = attempts - 1, error_code = 'WAITS_FOR_LIST', error_message = $3
+where upload_id = $1 and claim_token = $2 and status = 'CLAIMED'

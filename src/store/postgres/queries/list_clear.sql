@@ -1,0 +1,2 @@
+-- $1 list.
+delete from suppressed_targets where list = $1
