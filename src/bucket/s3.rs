@@ -4,6 +4,8 @@
 //! holds for the whole body: the server answers with that content or not at all. A body that ends before its length is
 //! the network's fault, and never passes for the object.
 
+mod writing;
+
 use std::fmt;
 use std::time::Duration;
 
@@ -12,7 +14,7 @@ use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region};
 use aws_sdk_s3::Client;
-use aws_sdk_s3::config::ProvideCredentials;
+use aws_sdk_s3::config::{ProvideCredentials, RequestChecksumCalculation};
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Output;
@@ -20,8 +22,9 @@ use aws_sdk_s3::primitives::{ByteStream, DateTime};
 use aws_sdk_s3::types::Object as Listed;
 use futures_util::stream;
 
-use super::protocol::{Body, Page, Protocol};
-use super::{BucketConfig, Error, ErrorKind, is_upload};
+use super::protocol::{Body, Page, Pieces, Protocol};
+use super::written::is_upload;
+use super::{BucketConfig, Error, ErrorKind};
 use crate::model::Object;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -38,7 +41,7 @@ pub(super) struct S3 {
     /// Empty, or ending in `/`.
     prefix: String,
     /// Counted from `prefix`.
-    results_prefix: String,
+    own_prefixes: Vec<String>,
 }
 
 impl S3 {
@@ -59,14 +62,12 @@ impl S3 {
             loader = loader.endpoint_url(endpoint_url);
         }
         let shared = loader.load().await;
-        let client_config =
-            aws_sdk_s3::config::Builder::from(&shared).force_path_style(config.force_path_style).build();
-        let s3 = S3 {
-            client: Client::from_conf(client_config),
-            bucket,
-            prefix,
-            results_prefix: config.results_prefix.clone(),
-        };
+        let client_config = aws_sdk_s3::config::Builder::from(&shared)
+            .force_path_style(config.force_path_style)
+            // Not every server knows the newer checksums; those that need one are still given it.
+            .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
+            .build();
+        let s3 = S3 { client: Client::from_conf(client_config), bucket, prefix, own_prefixes: config.own_prefixes() };
         // The SDK says no more than "dispatch failure" of this, which is the commonest mistake of all.
         if let Some(credentials) = shared.credentials_provider()
             && let Err(error) = credentials.provide_credentials().await
@@ -103,7 +104,7 @@ impl S3 {
     /// What the listing says of an object; `None` where it can be no upload.
     fn object(&self, listed: &Listed) -> Option<Result<Object, Error>> {
         let key = listed.key()?;
-        if !is_upload(key.strip_prefix(&self.prefix)?, &self.results_prefix) {
+        if !is_upload(key.strip_prefix(&self.prefix)?, &self.own_prefixes) {
             return None;
         }
         // Left out without a word, every object of such a server's would be lost.
@@ -139,15 +140,13 @@ impl Protocol for S3 {
     }
 
     async fn read(&self, object: &Object) -> Result<Body, Error> {
-        let Some((etag, _)) = object.version.rsplit_once('@') else {
-            return Err(Error::permanent("no version of an S3 object's:", &object.key));
-        };
+        let etag = etag_of(object)?;
         let output = self
             .client
             .get_object()
             .bucket(&self.bucket)
             .key(&object.key)
-            .if_match(format!("\"{etag}\""))
+            .if_match(etag)
             .send()
             .await
             .map_err(|error| failed("cannot read", object.key.clone(), error))?;
@@ -161,6 +160,26 @@ impl Protocol for S3 {
             return Err(Error::transient(what, &object.key));
         }
         Ok(body(output.body, object.clone()))
+    }
+
+    async fn write(&self, key: &str, content_type: &str, pieces: Pieces<'_>) -> Result<(), Error> {
+        self.put(&format!("{}{key}", self.prefix), content_type, pieces).await
+    }
+
+    async fn move_to(&self, object: &Object, key: &str) -> Result<(), Error> {
+        self.copy_and_delete(object, &format!("{}{key}", self.prefix)).await
+    }
+
+    async fn delete(&self, object: &Object) -> Result<(), Error> {
+        self.delete_version(object).await
+    }
+}
+
+/// The ETag of a version of ours, in its quotes, as conditions take it.
+fn etag_of(object: &Object) -> Result<String, Error> {
+    match object.version.rsplit_once('@') {
+        Some((etag, _)) => Ok(format!("\"{etag}\"")),
+        None => Err(Error::permanent("no version of an S3 object's:", &object.key)),
     }
 }
 
