@@ -122,6 +122,15 @@ pub struct BatchDraft {
     pub variable_names: Vec<String>,
 }
 
+/// How the columns of a batch's file stood in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SentColumns {
+    /// The keys of `request_variables`, in file order.
+    pub variable_names: Vec<String>,
+    /// The character between two cells, `\t` for a tab; `None` where it was not known.
+    pub delimiter: Option<String>,
+}
+
 /// A batch as people and programs see it. The first block of fields has the names and meanings of the public SDK.
 #[derive(Debug, Clone, serde::Serialize)]
 pub struct Batch {

@@ -10,9 +10,9 @@ pub mod request;
 pub mod row;
 pub mod upload;
 
-pub use batch::{Batch, BatchDraft, BatchStatus, Dialect, Verdicts};
+pub use batch::{Batch, BatchDraft, BatchStatus, Dialect, SentColumns, Verdicts};
 pub use campaign::{Campaign, Channel, KeyField};
 pub use fault::{Fault, FileCode, RowCode};
-pub use request::{IntakeStatus, NewRequest, Request, RowChunk};
+pub use request::{IntakeStatus, NewRequest, Reject, Request, RowChunk};
 pub use row::{CellSpan, Header, Row};
-pub use upload::{Claim, Object, Upload, UploadStatus};
+pub use upload::{Claim, Object, OwedAnswer, Upload, UploadStatus};

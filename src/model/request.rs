@@ -48,17 +48,46 @@ pub struct NewRequest<'a> {
     pub reference_id: &'a str,
     /// Normalised; for an INVALID row, what the file said.
     pub target: &'a str,
+    /// What the file said, of a row that is not PENDING, where it differs from `reference_id`.
+    pub sent_reference_id: Option<&'a str>,
+    /// The same of `target`.
+    pub sent_target: Option<&'a str>,
+}
+
+impl<'a> NewRequest<'a> {
+    /// Keeps what the file said beside what is stored, where that differs and the row goes back to its sender.
+    pub fn as_sent(self, reference_id: Option<&'a str>, target: Option<&'a str>) -> Self {
+        if self.status == IntakeStatus::Pending {
+            return self;
+        }
+        NewRequest {
+            sent_reference_id: reference_id.filter(|sent| *sent != self.reference_id),
+            sent_target: target.filter(|sent| *sent != self.target),
+            ..self
+        }
+    }
 }
 
 /// A run of judged rows in one arena: no allocation a row, so that a million rows cost a few buffers.
 ///
-/// All text of a row stands end to end in `text`: message, reference_id, target, then the cells of the other columns.
+/// All text of a row stands end to end in `text`: message, reference_id, target, then the cells of the other columns, then
+/// what was sent for the few rows that keep it.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct RowChunk {
     text: String,
     rows: Vec<RowEntry>,
     /// For every cell of every row, where it ends in `text`.
     cell_ends: Vec<u32>,
+    /// In the order of the rows, of those that keep something; nearly all rows do not.
+    sent: Vec<SentEntry>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct SentEntry {
+    /// Its place in `rows`.
+    row: usize,
+    reference_id: Option<(u32, u32)>,
+    target: Option<(u32, u32)>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,6 +120,11 @@ impl RowChunk {
             self.text.push_str(cell);
             self.cell_ends.push(self.text.len() as u32);
         }
+        if row.sent_reference_id.is_some() || row.sent_target.is_some() {
+            let reference_id = row.sent_reference_id.map(|sent| self.keep(sent));
+            let target = row.sent_target.map(|sent| self.keep(sent));
+            self.sent.push(SentEntry { row: self.rows.len(), reference_id, target });
+        }
         self.rows.push(RowEntry {
             row_number: row.row_number,
             line: row.line,
@@ -104,6 +138,12 @@ impl RowChunk {
             cells_start,
             cells_end: self.cell_ends.len() as u32,
         });
+    }
+
+    fn keep(&mut self, text: &str) -> (u32, u32) {
+        let start = self.end();
+        self.text.push_str(text);
+        (start, self.end())
     }
 
     fn end(&self) -> u32 {
@@ -131,12 +171,15 @@ impl RowChunk {
         self.text.clear();
         self.rows.clear();
         self.cell_ends.clear();
+        self.sent.clear();
     }
 
     /// The rows in order, each with its cells.
     pub fn iter(&self) -> impl Iterator<Item = (NewRequest<'_>, Cells<'_>)> {
-        self.rows.iter().map(move |entry| {
+        let mut kept = self.sent.iter().peekable();
+        self.rows.iter().enumerate().map(move |(at, entry)| {
             let text = |from: u32, to: u32| &self.text[from as usize..to as usize];
+            let sent = kept.next_if(|sent| sent.row == at);
             let request = NewRequest {
                 row_number: entry.row_number,
                 line: entry.line,
@@ -146,6 +189,8 @@ impl RowChunk {
                 duplicate_of: entry.duplicate_of,
                 reference_id: text(entry.message_end, entry.reference_end),
                 target: text(entry.reference_end, entry.target_end),
+                sent_reference_id: sent.and_then(|sent| sent.reference_id).map(|(from, to)| text(from, to)),
+                sent_target: sent.and_then(|sent| sent.target).map(|(from, to)| text(from, to)),
             };
             let ends = &self.cell_ends[entry.cells_start as usize..entry.cells_end as usize];
             (request, Cells { text: &self.text, start: entry.target_end, ends })
@@ -212,6 +257,25 @@ pub struct Request {
     pub attempt_count: u32,
 }
 
+/// A stored row that was not PENDING at intake, with its cells as they were sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reject {
+    /// Its place among the file's data rows, from 1.
+    pub row_number: u32,
+    /// The line on which the row starts.
+    pub line: u32,
+    /// Why.
+    pub code: String,
+    /// The same for a person.
+    pub message: String,
+    /// Blank where the file gave none.
+    pub reference_id: String,
+    /// Blank where the file gave none.
+    pub target: String,
+    /// The cells of the other columns, in file order; as many as the row had.
+    pub cells: Vec<String>,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -227,13 +291,46 @@ mod tests {
             duplicate_of: Some(3),
             reference_id: "A1",
             target: "+15125550100",
+            sent_reference_id: None,
+            sent_target: Some("(512) 555-0100"),
         };
+        let rows = [
+            (NewRequest { row_number: 6, sent_target: None, ..row }, vec![]),
+            (row, vec!["Zoë", "", "x"]),
+            (NewRequest { row_number: 8, sent_reference_id: Some(" A1 "), sent_target: Some(""), ..row }, vec!["y"]),
+            (NewRequest { row_number: 9, sent_target: None, ..row }, vec![]),
+        ];
         let mut chunk = RowChunk::default();
-        chunk.push(NewRequest { row_number: 6, ..row }, []);
-        chunk.push(row, ["Zoë", "", "x"]);
-        let rows: Vec<_> = chunk.iter().map(|(row, cells)| (row, cells.collect::<Vec<_>>())).collect();
-        assert_eq!(rows, [(NewRequest { row_number: 6, ..row }, vec![]), (row, vec!["Zoë", "", "x"])]);
-        chunk.clear();
-        assert!(chunk.is_empty() && chunk.text_len() == 0);
+        for round in 0..2 {
+            for (row, cells) in &rows {
+                chunk.push(*row, cells.iter().copied());
+            }
+            let back: Vec<_> = chunk.iter().map(|(row, cells)| (row, cells.collect::<Vec<_>>())).collect();
+            assert_eq!(back, rows, "in round {round}");
+            chunk.clear();
+            assert!(chunk.is_empty() && chunk.text_len() == 0);
+        }
+    }
+
+    #[test]
+    fn only_a_row_that_goes_back_keeps_what_was_sent_and_only_where_it_differs() {
+        let row = NewRequest {
+            row_number: 1,
+            line: 2,
+            status: IntakeStatus::Duplicate,
+            code: None,
+            message: "",
+            duplicate_of: None,
+            reference_id: "A1",
+            target: "+15125550100",
+            sent_reference_id: None,
+            sent_target: None,
+        };
+        let sent = |row: NewRequest<'static>| {
+            let row = row.as_sent(Some("A1"), Some("5125550100"));
+            (row.sent_reference_id, row.sent_target)
+        };
+        assert_eq!(sent(row), (None, Some("5125550100")));
+        assert_eq!(sent(NewRequest { status: IntakeStatus::Pending, ..row }), (None, None));
     }
 }

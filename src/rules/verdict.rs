@@ -62,6 +62,8 @@ impl Judgement<'_> {
             duplicate_of: self.duplicate_of,
             reference_id: self.reference_id,
             target: self.target,
+            sent_reference_id: None,
+            sent_target: None,
         }
     }
 }

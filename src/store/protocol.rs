@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use super::Error;
-use crate::model::{Batch, BatchDraft, Claim, FileCode, Object, Request, RowChunk, Upload, UploadStatus, Verdicts};
+use crate::model::{
+    Batch, BatchDraft, Claim, FileCode, Object, OwedAnswer, Reject, Request, RowChunk, SentColumns, Upload,
+    UploadStatus, Verdicts,
+};
 
 /// What came of publishing a load.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +32,10 @@ pub struct Backlog {
     pub claimed: u64,
     /// When the next of both becomes available; zero or less is now. `None` where there is none.
     pub next_due_seconds: Option<f64>,
+    /// Answers that are owed and in nobody's hands.
+    pub answers: u64,
+    /// How often the one of them was tried that was tried least; `None` where none is owed.
+    pub fewest_tries: Option<u32>,
 }
 
 /// One reason for which rows of a batch were not PENDING.
@@ -45,7 +52,7 @@ pub struct Finding {
 }
 
 #[async_trait::async_trait]
-pub(super) trait Protocol: Send + Sync {
+pub(super) trait Protocol: Answers + Send + Sync {
     async fn migrate(&self) -> Result<Vec<String>, Error>;
     async fn record(&self, bucket: &str, objects: &[Object]) -> Result<u64, Error>;
     async fn claim(&self, bucket: &str, worker: &str, lease: Duration) -> Result<Option<Claim>, Error>;
@@ -70,6 +77,18 @@ pub(super) trait Protocol: Send + Sync {
     async fn requests(&self, batch_id: &str, after: u32, limit: u32) -> Result<Vec<Request>, Error>;
     async fn uploads(&self, status: Option<&str>, limit: u32) -> Result<Vec<Upload>, Error>;
     async fn backlog(&self, bucket: &str) -> Result<Backlog, Error>;
+}
+
+/// The part that is about answers.
+#[async_trait::async_trait]
+pub(super) trait Answers {
+    async fn claim_answer(&self, bucket: &str, lease: Duration) -> Result<Option<OwedAnswer>, Error>;
+    async fn renew_answer(&self, owed: &OwedAnswer, lease: Duration) -> Result<(), Error>;
+    async fn give_back_answer(&self, owed: &OwedAnswer) -> Result<(), Error>;
+    async fn put_off_answer(&self, owed: &OwedAnswer, trouble: &str, wait: Duration) -> Result<(), Error>;
+    async fn answered(&self, owed: &OwedAnswer) -> Result<(), Error>;
+    async fn sent_columns(&self, batch_id: &str) -> Result<Option<SentColumns>, Error>;
+    async fn rejects(&self, batch_id: &str, after: u32, limit: u32) -> Result<Vec<Reject>, Error>;
 }
 
 /// See [`super::Load`].

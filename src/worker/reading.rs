@@ -92,6 +92,7 @@ fn judge_rows(
     reading.variable_names = rows.header.variable_names();
     let variables = rows.header.variables.clone();
     let width = rows.header.names.len();
+    let (reference_id, target) = (rows.header.reference_id, rows.header.target);
     let mut judge = Judge::new(campaign, rows.header.clone())
         .map_err(|trouble| ReadOr::Interrupted(Interrupted::Trouble(trouble)))?;
     let mut chunk = RowChunk::default();
@@ -100,10 +101,11 @@ fn judge_rows(
         // The cells beyond the header's last column are kept too: nothing that was sent is lost.
         let columns = variables.iter().copied().chain(width..row.cells.len());
         let cells = columns.filter_map(|column| row.get(column));
+        let request = judgement.to_request(&row).as_sent(row.get(reference_id), row.get(target));
         if memchr::memchr(0, row.raw.as_bytes()).is_none() {
-            chunk.push(judgement.to_request(&row), cells);
+            chunk.push(request, cells);
         } else {
-            push_without_nul(&mut chunk, &judgement.to_request(&row), cells);
+            push_without_nul(&mut chunk, &request, cells);
         }
         if chunk.text_len() >= CHUNK_BYTES || chunk.len() >= CHUNK_ROWS {
             hand_on(chunks, std::mem::take(&mut chunk))?;
@@ -125,7 +127,15 @@ fn hand_on(chunks: &Sender<RowChunk>, chunk: RowChunk) -> Result<(), ReadOr> {
 fn push_without_nul<'a>(chunk: &mut RowChunk, request: &NewRequest<'_>, cells: impl Iterator<Item = &'a str>) {
     let cells: Vec<String> = cells.map(|cell| cell.replace('\0', "␀")).collect();
     let (reference_id, target) = (request.reference_id.replace('\0', "␀"), request.target.replace('\0', "␀"));
-    let request = NewRequest { reference_id: &reference_id, target: &target, ..*request };
+    let sent_reference_id = request.sent_reference_id.map(|sent| sent.replace('\0', "␀"));
+    let sent_target = request.sent_target.map(|sent| sent.replace('\0', "␀"));
+    let request = NewRequest {
+        reference_id: &reference_id,
+        target: &target,
+        sent_reference_id: sent_reference_id.as_deref(),
+        sent_target: sent_target.as_deref(),
+        ..*request
+    };
     chunk.push(request, cells.iter().map(String::as_str));
 }
 

@@ -27,6 +27,7 @@ macro_rules! every_store {
     };
 }
 
+mod answers;
 mod batches;
 mod ledger;
 mod loading;
@@ -156,6 +157,8 @@ struct Row {
     duplicate_of: Option<u32>,
     reference_id: String,
     target: String,
+    sent_reference_id: Option<&'static str>,
+    sent_target: Option<&'static str>,
     cells: Vec<String>,
 }
 
@@ -167,6 +170,8 @@ fn pending(reference_id: impl Into<String>, cells: &[&str]) -> Row {
         duplicate_of: None,
         reference_id: reference_id.into(),
         target: "+15125550100".to_owned(),
+        sent_reference_id: None,
+        sent_target: None,
         cells: cells.iter().map(|cell| (*cell).to_owned()).collect(),
     }
 }
@@ -192,6 +197,8 @@ fn chunks(rows: &[Row], rows_a_chunk: usize) -> Vec<RowChunk> {
                 duplicate_of: row.duplicate_of,
                 reference_id: &row.reference_id,
                 target: &row.target,
+                sent_reference_id: row.sent_reference_id,
+                sent_target: row.sent_target,
             };
             chunk.push(request, row.cells.iter().map(String::as_str));
         }

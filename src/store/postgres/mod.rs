@@ -7,24 +7,28 @@ use std::time::Duration;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{ConnectOptions as _, Executor as _, Pool, Row as _, Transaction};
 
-use super::protocol::{Backlog, Finding, LoadProtocol, Protocol, Published};
+use super::protocol::{Answers, Backlog, Finding, LoadProtocol, Protocol, Published};
 use super::sql::{batch_id, check_conservation, unsigned};
 use super::writing::{Pieces, Writing, Written};
 use super::{Error, StoreConfig};
 use crate::model::{
-    Batch, BatchDraft, BatchStatus, Claim, FileCode, Object, Request, RowChunk, Upload, UploadStatus, Verdicts,
+    Batch, BatchDraft, BatchStatus, Claim, FileCode, Object, OwedAnswer, Reject, Request, RowChunk, SentColumns,
+    Upload, UploadStatus, Verdicts,
 };
 
 type Db = sqlx::Postgres;
 
 ledger_sql!(Postgres, "queries");
+answers_sql!(Postgres, "queries");
 
 const MAX_LOADS: usize = usize::MAX;
 
 const BEGIN: &str = "begin";
 
-const MIGRATIONS: &[(i64, &str, &str)] =
-    &[(1, "ledger, batches, requests", include_str!("migrations/0001_ledger_batches_requests.sql"))];
+const MIGRATIONS: &[(i64, &str, &str)] = &[
+    (1, "ledger, batches, requests", include_str!("migrations/0001_ledger_batches_requests.sql")),
+    (4, "answers", include_str!("migrations/0004_answers.sql")),
+];
 
 /// A worker that freezes, or whose machine dies, between the rows and the commit holds the day's counter, and with it
 /// everybody's publications. The statements there follow each other at once; while rows come in, this clock stands.

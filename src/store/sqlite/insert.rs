@@ -11,7 +11,7 @@ use sqlx::{Arguments as _, AssertSqlSafe, SqlSafeStr as _, SqlStr};
 
 use crate::model::{IntakeStatus, NewRequest, RowChunk};
 
-/// Rows a statement. Each statement is a journey to SQLite's thread and back; 10 parameters for each of so many rows stay
+/// Rows a statement. Each statement is a journey to SQLite's thread and back; 12 parameters for each of so many rows stay
 /// under SQLite's limit of 32,766.
 const ROWS: usize = 1000;
 
@@ -56,7 +56,7 @@ impl Encoder {
                 _ => (&mut self.others, &FULL[1]),
             };
             if gathered.rows == 0 {
-                gathered.values.reserve(ROWS * 10, 0);
+                gathered.values.reserve(ROWS * 12, 0);
             }
             self.json.clear();
             push_json_array(&mut self.json, cells);
@@ -86,9 +86,12 @@ impl Encoder {
 fn statement(is_pending: bool, rows: usize) -> SqlStr {
     let mut sql = String::from(
         "insert into request_rows (batch_key, row_number, line, reference_id, target, cells, request_status, error_code, \
-         error_message, duplicate_of_row) values ",
+         error_message, duplicate_of_row, sent_reference_id, sent_target) values ",
     );
-    let row = if is_pending { "(?,?,?,?,?,?,'PENDING',null,null,null)" } else { "(?,?,?,?,?,?,?,?,?,?)" };
+    let row = match is_pending {
+        true => "(?,?,?,?,?,?,'PENDING',null,null,null,null,null)",
+        false => "(?,?,?,?,?,?,?,?,?,?,?,?)",
+    };
     for at in 0..rows {
         sql.push_str(if at == 0 { "" } else { "," });
         sql.push_str(row);
@@ -109,6 +112,8 @@ fn add(values: &mut SqliteArguments, batch_key: i32, row: &NewRequest<'_>, cells
         values.add(row.code.map(|code| code.as_str()))?;
         values.add(Arc::<str>::from(row.message))?;
         values.add(row.duplicate_of)?;
+        values.add(row.sent_reference_id.map(Arc::<str>::from))?;
+        values.add(row.sent_target.map(Arc::<str>::from))?;
     }
     Ok(())
 }

@@ -7,26 +7,30 @@ use std::time::Duration;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Pool, Row as _, Transaction};
 
-use super::protocol::{Backlog, Finding, LoadProtocol, Protocol, Published};
+use super::protocol::{Answers, Backlog, Finding, LoadProtocol, Protocol, Published};
 use super::sql::{batch_id, check_conservation, unsigned};
 use super::writing::{Pieces, Writing, Written};
 use super::{Error, StoreConfig};
 use crate::model::{
-    Batch, BatchDraft, BatchStatus, Claim, FileCode, Object, Request, RowChunk, Upload, UploadStatus, Verdicts,
+    Batch, BatchDraft, BatchStatus, Claim, FileCode, Object, OwedAnswer, Reject, Request, RowChunk, SentColumns,
+    Upload, UploadStatus, Verdicts,
 };
 use insert::{Encoder, Insert};
 
 type Db = sqlx::Sqlite;
 
 ledger_sql!(Sqlite, "queries");
+answers_sql!(Sqlite, "queries");
 
 const MAX_LOADS: usize = 1;
 
 /// IMMEDIATE: the write lock is taken at once. A transaction that began as a reader could fail on its first write.
 const BEGIN: &str = "begin immediate";
 
-const MIGRATIONS: &[(i64, &str, &str)] =
-    &[(1, "ledger, batches, requests", include_str!("migrations/0001_ledger_batches_requests.sql"))];
+const MIGRATIONS: &[(i64, &str, &str)] = &[
+    (1, "ledger, batches, requests", include_str!("migrations/0001_ledger_batches_requests.sql")),
+    (4, "answers", include_str!("migrations/0004_answers.sql")),
+];
 
 pub(super) struct Sqlite {
     /// One connection: whoever writes waits for it here, in order, and not in SQLite's busy loop.
