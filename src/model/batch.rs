@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, Utc};
 
+use super::row::Header;
+
 /// A batch's status. PENDING is never seen from outside: it lasts as long as the loading transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "UPPERCASE")]
@@ -120,6 +122,8 @@ pub struct BatchDraft {
     /// The names of the columns other than reference_id and target, as spelled in the file, in its order:
     /// the keys of `request_variables`.
     pub variable_names: Vec<String>,
+    /// All columns; `None` where the file was refused before they were known.
+    pub header: Option<Header>,
 }
 
 /// How the columns of a batch's file stood in it.

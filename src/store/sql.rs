@@ -171,6 +171,9 @@ macro_rules! ledger_sql {
                 .bind(claim.claimed_at)
                 .bind(names)
                 .bind(draft.allow_repeats)
+                .bind(draft.header.as_ref().map(|header| serde_json::Value::from(header.names.clone()).to_string()))
+                .bind(draft.header.as_ref().map(|header| header.reference_id as i32 + 1))
+                .bind(draft.header.as_ref().map(|header| header.target as i32 + 1))
                 .fetch_optional(connection)
                 .await
                 .map_err(Error::while_doing("write a batch"))?;

@@ -220,6 +220,7 @@ impl Worker {
             sha256: reading.sha256.clone(),
             dialect: reading.dialect.clone(),
             variable_names: reading.variable_names.clone(),
+            header: reading.header.clone(),
         }
     }
 

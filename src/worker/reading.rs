@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use tokio::sync::mpsc::{Receiver, Sender};
 
 use crate::bucket;
-use crate::model::{Campaign, Dialect, Fault, NewRequest, RowChunk, Verdicts};
+use crate::model::{Campaign, Dialect, Fault, Header, NewRequest, RowChunk, Verdicts};
 use crate::reader::{HeaderRules, Limits, ReadError, Rows};
 use crate::rules::Judge;
 
@@ -24,6 +24,7 @@ const CHUNK_ROWS: usize = 4096;
 pub(super) struct Reading {
     pub(super) dialect: Option<Dialect>,
     pub(super) variable_names: Vec<String>,
+    pub(super) header: Option<Header>,
     pub(super) verdicts: Verdicts,
     pub(super) bytes_read: u64,
     /// Only where the file was read to its end.
@@ -90,6 +91,7 @@ fn judge_rows(
     let mut rows = Rows::open(source, &HeaderRules::of(campaign.channel), limits)?;
     reading.dialect = Some(rows.dialect.clone());
     reading.variable_names = rows.header.variable_names();
+    reading.header = Some(rows.header.clone());
     let variables = rows.header.variables.clone();
     let width = rows.header.names.len();
     let (reference_id, target) = (rows.header.reference_id, rows.header.target);

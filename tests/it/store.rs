@@ -4,7 +4,9 @@
 use std::error::Error as _;
 use std::time::Duration;
 
-use batchdrop::model::{BatchDraft, Claim, Dialect, IntakeStatus, NewRequest, Object, RowChunk, RowCode, Verdicts};
+use batchdrop::model::{
+    BatchDraft, Claim, Dialect, Header, IntakeStatus, NewRequest, Object, RowChunk, RowCode, Verdicts,
+};
 use batchdrop::store::{Error, ErrorKind, Load, Published, Store, StoreConfig};
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use sqlx::pool::PoolConnection;
@@ -238,6 +240,12 @@ fn draft(file: &str, rows: &[Row]) -> BatchDraft {
         sha256: Some(format!("sha256 of {file}")),
         dialect: Some(Dialect { encoding: "UTF-8", delimiter: b',' }),
         variable_names: vec!["name".to_owned(), "amount".to_owned()],
+        header: Some(Header {
+            names: ["name", "ref.id", "Phone", "amount"].map(str::to_owned).to_vec(),
+            reference_id: 1,
+            target: 2,
+            variables: vec![0, 3],
+        }),
     }
 }
 

@@ -26,3 +26,9 @@ alter table request_rows
 -- Rejects are written in the order of the file. Findings are counted by it as well: they need the rows themselves anyway.
 create index request_rows_rejects on request_rows (batch_key, row_number) where error_code is not null;
 drop index request_rows_findings;
+
+-- How the file's columns stood in it. Null on batches of before.
+alter table batches
+    add column column_names     text[],
+    add column reference_column integer,
+    add column target_column    integer;

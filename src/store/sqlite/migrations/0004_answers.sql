@@ -12,3 +12,7 @@ alter table request_rows add column sent_target text;
 
 create index request_rows_rejects on request_rows (batch_key, row_number) where error_code is not null;
 drop index request_rows_findings;
+
+alter table batches add column column_names text;
+alter table batches add column reference_column integer;
+alter table batches add column target_column integer;
