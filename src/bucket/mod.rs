@@ -67,6 +67,7 @@ impl Default for BucketConfig {
 pub struct Bucket {
     name: Arc<str>,
     inner: Arc<dyn protocol::Protocol>,
+    config: Arc<BucketConfig>,
 }
 
 impl Bucket {
@@ -75,17 +76,23 @@ impl Bucket {
     /// # Errors
     /// A folder that does not exist, an address that is none, or an S3 bucket that does not answer.
     pub async fn open(config: &BucketConfig) -> Result<Bucket, Error> {
-        match Address::parse(&config.url)? {
+        let (name, inner): (_, Arc<dyn protocol::Protocol>) = match Address::parse(&config.url)? {
             Address::S3 { bucket, prefix } => {
                 let s3 = s3::S3::open(config, bucket, prefix).await?;
-                Ok(Bucket { name: s3.address().into(), inner: Arc::new(s3) })
+                (s3.address().into(), Arc::new(s3))
             }
             Address::Folder(path) => {
                 let settle = Duration::from_millis(config.settle_ms);
                 let folder = folder::Folder::open(path, config.own_prefixes(), settle).await?;
-                Ok(Bucket { name: folder.address().into(), inner: Arc::new(folder) })
+                (folder.address().into(), Arc::new(folder))
             }
-        }
+        };
+        Ok(Bucket { name, inner, config: Arc::new(config.clone()) })
+    }
+
+    /// How it was configured.
+    pub fn config(&self) -> &BucketConfig {
+        &self.config
     }
 
     /// The bucket's address, under which the ledger knows it: no secrets, and the same for every worker.

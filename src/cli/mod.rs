@@ -8,6 +8,7 @@ mod excerpt;
 mod explain;
 mod output;
 mod place;
+mod rejects;
 mod run;
 
 use std::path::{Path, PathBuf};
@@ -85,6 +86,8 @@ enum Command {
   batchdrop uploads list"
     )]
     Uploads(batches::UploadsCommand),
+    /// Write the rows of a batch that were not loaded, for mending
+    Rejects(rejects::RejectsArgs),
     /// Tell what a code means and how to mend it
     Explain(explain::ExplainArgs),
     /// Bring the store's schema up to this program's
@@ -134,6 +137,7 @@ impl Cli {
             Command::Check(args) => check::check(args, &config, shared.json),
             Command::Batches(command) => batches::batches(command, &existing_store(&config).await?, shared.json).await,
             Command::Uploads(command) => batches::uploads(command, &existing_store(&config).await?, shared.json).await,
+            Command::Rejects(args) => rejects::rejects(args, &existing_store(&config).await?).await,
             Command::Explain(_) => Ok(OK), // done above, without a configuration
             Command::Migrate => migrate(&config).await,
             Command::Config(ConfigCommand::Check) => config_check(&config, shared.json),

@@ -6,7 +6,7 @@ use crate::model::fault::Place;
 use crate::model::{Channel, Fault, FileCode, Header};
 
 /// The columns that a rejects file has before the sender's own; it may be mended and dropped as it is.
-const REJECTS_COLUMNS: [&str; 5] = ["_row", "_line", "_status", "_code", "_message"];
+pub const REJECTS_COLUMNS: [&str; 5] = ["_row", "_line", "_status", "_code", "_message"];
 
 const REFERENCE_ALIASES: [&str; 7] =
     ["ref_id", "reference", "external_id", "contact_id", "customer_id", "account_number", "record_id"];
@@ -81,7 +81,7 @@ impl HeaderRules {
         let reference_id = only(&references, "reference_id", line)?;
 
         let is_variable = |&column: &usize| {
-            column != target && column != reference_id && !REJECTS_COLUMNS.contains(&names[column].as_str())
+            column != target && column != reference_id && !REJECTS_COLUMNS.contains(&folded[column].as_str())
         };
         let variables = (0..names.len()).filter(is_variable).collect();
         Ok(Header { names, reference_id, target, variables })
@@ -199,8 +199,8 @@ mod tests {
             (&["Account\nNumber", "Cell\u{a0}Phone"], 0, 1, &[]),
             // The field's own name wins over every alias, which becomes a variable.
             (&["ref_id", "reference_id", "phone", "target", "mobile"], 1, 3, &["ref_id", "phone", "mobile"]),
-            // What a rejects file adds is dropped, but not what merely looks like it.
-            (&["_row", "_line", "_status", "_code", "_message", "reference_id", "target", "_Row."], 5, 6, &["_Row."]),
+            // What a rejects file adds is dropped in any case, but not what merely looks like it.
+            (&["_row", "_line", "_status", "_code", "_MESSAGE", "reference_id", "target", "_Row."], 5, 6, &["_Row."]),
             (&["reference_id", "target", "STRASSE", "É.t é"], 0, 1, &["STRASSE", "É.t é"]),
             (&["reference_id", "target", "", " ", ""], 0, 1, &[]),
         ];

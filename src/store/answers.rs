@@ -52,7 +52,12 @@ macro_rules! answers_sql {
         }
 
         fn read_sent_columns(row: &<Db as sqlx::Database>::Row) -> Result<SentColumns, sqlx::Error> {
+            let names: Option<String> = row.try_get("column_names")?;
+            let column = |name: &str| row.try_get::<Option<i32>, _>(name).map(|number| number.map(i32::unsigned_abs));
             Ok(SentColumns {
+                names: names.map(|names| super::answers::list("column_names", names)).transpose()?.unwrap_or_default(),
+                reference_id: column("reference_column")?,
+                target: column("target_column")?,
                 variable_names: super::answers::list("variable_names", row.try_get("variable_names")?)?,
                 delimiter: row.try_get("delimiter")?,
             })

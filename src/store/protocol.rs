@@ -32,9 +32,9 @@ pub struct Backlog {
     pub claimed: u64,
     /// When the next of both becomes available; zero or less is now. `None` where there is none.
     pub next_due_seconds: Option<f64>,
-    /// Answers that are owed and in nobody's hands.
-    pub answers: u64,
-    /// How often the one of them was tried that was tried least; `None` where none is owed.
+    /// Answers that can be claimed now.
+    pub answers_due: u64,
+    /// How often the answer was tried, of those owed and in nobody's hands, that was tried least; `None` where there is none.
     pub fewest_tries: Option<u32>,
 }
 

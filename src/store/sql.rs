@@ -470,7 +470,7 @@ macro_rules! ledger_sql {
                         waiting: unsigned(row.try_get("waiting")?),
                         claimed: unsigned(row.try_get("claimed")?),
                         next_due_seconds: row.try_get("next_due_seconds")?,
-                        answers: unsigned(row.try_get("answers")?),
+                        answers_due: unsigned(row.try_get("answers_due")?),
                         fewest_tries: row.try_get::<Option<i32>, _>("fewest_tries")?.map(i32::unsigned_abs),
                     })
                 };

@@ -8,6 +8,7 @@ use batchdrop::model::{BatchStatus, UploadStatus};
 use sqlx::{Connection as _, Executor as _, PgConnection};
 
 use crate::support::app::{In, TestApp, To, contacts};
+use crate::support::dice::Dice;
 
 const FILES: usize = 6;
 
@@ -34,24 +35,6 @@ async fn undisturbed() -> Vec<String> {
     drop_files(&app).await;
     assert_eq!(app.settle().await, 3);
     outcome(&app).await
-}
-
-/// A small generator, so that a seed says everything.
-struct Dice(u64);
-
-impl Dice {
-    fn new() -> Dice {
-        let seed = uuid::Uuid::new_v4().as_u128() as u64;
-        println!("seed {seed}");
-        Dice(seed | 1)
-    }
-
-    fn roll(&mut self, below: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % below
-    }
 }
 
 async fn killed_at_any_moment(to: To) {
@@ -81,6 +64,19 @@ async fn killed_at_any_moment(to: To) {
     })
     .await;
     assert_eq!(outcome(&app).await, expected);
+    app.wait_until("everybody is answered", async || {
+        app.uploads().await.iter().all(|upload| upload.answered_at.is_some())
+    })
+    .await;
+    for batch in app.batches().await {
+        let stem = batch.upload_filename.as_deref().and_then(|name| name.strip_suffix(".csv")).expect("a CSV");
+        let receipt = app.receipt(&batch.batch_id, stem).await;
+        assert_eq!(receipt["batch_id"], batch.batch_id);
+        let rejects = app.get(&format!("results/{}/{stem}.rejects.csv", batch.batch_id)).await.unwrap_or_default();
+        let rejected = batch.rows_read - batch.count("PENDING");
+        let lines = String::from_utf8(rejects).expect("UTF-8").lines().count() as u64;
+        assert_eq!(lines, if batch.error_message.is_none() { rejected + 1 } else { 0 }, "{stem}");
+    }
 }
 
 #[tokio::test]

@@ -40,7 +40,7 @@ async fn whoever_dropped_a_file_is_owed_an_answer_once_it_is_settled(place: &Pla
     let rejected = claim_new(&store, "rejected.csv").await;
     store.end(&rejected, UploadStatus::Rejected, Some(FileCode::UnknownCampaign), "Unknown: …").await.unwrap();
     let backlog = store.backlog(BUCKET).await.unwrap();
-    assert_eq!((backlog.waiting, backlog.answers, backlog.fewest_tries), (0, 3, Some(0)));
+    assert_eq!((backlog.waiting, backlog.answers_due, backlog.fewest_tries), (0, 3, Some(0)));
     assert!(store.claim_answer("s3://other", LEASE).await.unwrap().is_none());
 
     for (key, status, batch_id, code) in [
@@ -53,7 +53,8 @@ async fn whoever_dropped_a_file_is_owed_an_answer_once_it_is_settled(place: &Pla
         assert_eq!((owed.error_code.as_deref(), owed.attempt), (code, 1));
         assert!(owed.settled_at >= owed.seen_at);
     }
-    assert_eq!(store.backlog(BUCKET).await.unwrap().answers, 0, "they are in somebody's hands");
+    let backlog = store.backlog(BUCKET).await.unwrap();
+    assert_eq!((backlog.answers_due, backlog.fewest_tries), (0, None), "they are in somebody's hands");
 }
 
 async fn an_answer_that_was_given_is_owed_no_more(place: &Place) {
@@ -120,7 +121,7 @@ async fn an_answer_put_off_waits_and_its_trouble_is_shown(place: &Place) {
     assert_eq!((upload.answer_error.as_deref(), upload.answered_at), (Some("cannot write"), None));
     assert_eq!((upload.status, upload.error_message), (UploadStatus::Loaded, None), "the upload is not to blame");
     let backlog = store.backlog(BUCKET).await.unwrap();
-    assert_eq!((backlog.answers, backlog.fewest_tries), (1, Some(1)));
+    assert_eq!((backlog.answers_due, backlog.fewest_tries), (0, Some(1)));
     tokio::time::sleep(Duration::from_millis(1_600)).await;
     store.answered(&owed(&store).await.expect("the wait is over")).await.unwrap();
     assert_eq!(only_upload(&store).await.answer_error, None);
@@ -139,7 +140,7 @@ async fn uploads_settled_before_the_migration_owe_nothing(place: &Place) {
     // As the migration leaves them.
     place.run("update uploads set answer_due_at = null").await.unwrap();
     assert!(owed(&store).await.is_none());
-    assert_eq!(store.backlog(BUCKET).await.unwrap().answers, 0);
+    assert_eq!(store.backlog(BUCKET).await.unwrap().fewest_tries, None);
 }
 
 fn refused(reference_id: &str, target: &str, cells: &[&str]) -> Row {
@@ -191,6 +192,8 @@ async fn rejects_come_back_as_they_were_sent(place: &Place) {
 
     let columns = store.sent_columns("20250812.1").await.unwrap().expect("there is such a batch");
     assert_eq!((columns.variable_names, columns.delimiter.as_deref()), (cells(&["name", "amount"]), Some(",")));
+    assert_eq!(columns.names, ["name", "ref.id", "Phone", "amount"]);
+    assert_eq!((columns.reference_id, columns.target), (Some(2), Some(3)));
     assert_eq!(store.sent_columns("20250812.2").await.unwrap(), None);
 }
 

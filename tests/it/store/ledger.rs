@@ -221,7 +221,7 @@ async fn another_buckets_uploads_are_left_alone(place: &Place) {
     assert!(claim(&store).await.is_none());
     assert_eq!(
         store.backlog(BUCKET).await.unwrap(),
-        Backlog { waiting: 0, claimed: 0, next_due_seconds: None, answers: 0, fewest_tries: None }
+        Backlog { waiting: 0, claimed: 0, next_due_seconds: None, answers_due: 0, fewest_tries: None }
     );
     assert_eq!(place.dump().await, before);
     assert!(store.claim("s3://other", "worker-1", LEASE).await.unwrap().is_some());
