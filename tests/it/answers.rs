@@ -272,3 +272,34 @@ async fn a_late_receipt_tells_of_the_intake() {
     let rejects = app.get(&format!("results/{batch_id}/a.rejects.csv")).await.expect("rejects");
     assert!(!String::from_utf8_lossy(&rejects).contains("COMPLETED"));
 }
+
+/// Whenever the stop comes: the answer is given whole, or given back at once, and nothing half-written stays behind.
+#[tokio::test]
+async fn a_worker_that_is_asked_to_stop_gives_the_answer_back() {
+    let mut app = TestApp::new(In::Folder, To::Postgres).await;
+    app.configure(
+        "[worker]\nlease_seconds = 3600\n[campaigns.all]\nid = 1\nfiles = '*.csv'\nmax_invalid_percent = 100\n",
+    );
+    let mut file = String::from("reference_id,target,note\nGOOD,5125550101,\n");
+    (0..150_000).for_each(|n| file.push_str(&format!("R{n},12,\"what stands here, makes the file longer\"\n")));
+    app.drop_file("large.csv", &file).await;
+    let mut worker = app.start(&["run"]);
+    app.wait_until("the answer is begun", async || {
+        app.uploads().await.iter().any(|upload| upload.answer_attempts == 1)
+    })
+    .await;
+    worker.signal(libc::SIGTERM);
+    assert_eq!(worker.wait(), Some(0), "{}", worker.log());
+    let upload = app.uploads().await.remove(0);
+    let given_back = upload.answered_at.is_none();
+    println!("given back: {given_back}");
+    if given_back {
+        assert_eq!((upload.answer_attempts, upload.answer_error), (0, None), "and nothing counted");
+    }
+    assert!(app.keys().await.iter().all(|key| !key.ends_with(".part")), "{:?}", app.keys().await);
+    assert_eq!(app.settle().await, 0, "the next worker takes it at once, though the lease was an hour");
+    let batch_id = app.batch_of("large.csv").await.batch_id;
+    let rejects = app.get(&format!("results/{batch_id}/large.rejects.csv")).await.expect("rejects");
+    assert_eq!(String::from_utf8(rejects).expect("UTF-8").lines().count(), 150_001);
+    assert_eq!(app.receipt(&batch_id, "large").await["status_counts"], json!({"PENDING": 1, "INVALID": 150_000}));
+}
