@@ -55,11 +55,9 @@ pub struct NewRequest<'a> {
 }
 
 impl<'a> NewRequest<'a> {
-    /// Keeps what the file said beside what is stored, where that differs and the row goes back to its sender.
+    /// Keeps what the file said beside what is stored, where that differs: for rows that are not PENDING, and go back to
+    /// their sender.
     pub fn as_sent(self, reference_id: Option<&'a str>, target: Option<&'a str>) -> Self {
-        if self.status == IntakeStatus::Pending {
-            return self;
-        }
         NewRequest {
             sent_reference_id: reference_id.filter(|sent| *sent != self.reference_id),
             sent_target: target.filter(|sent| *sent != self.target),
@@ -179,7 +177,7 @@ impl RowChunk {
         let mut kept = self.sent.iter().peekable();
         self.rows.iter().enumerate().map(move |(at, entry)| {
             let text = |from: u32, to: u32| &self.text[from as usize..to as usize];
-            let sent = kept.next_if(|sent| sent.row == at);
+            let sent = if entry.status == IntakeStatus::Pending { None } else { kept.next_if(|sent| sent.row == at) };
             let request = NewRequest {
                 row_number: entry.row_number,
                 line: entry.line,
@@ -313,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_row_that_goes_back_keeps_what_was_sent_and_only_where_it_differs() {
+    fn what_was_sent_is_kept_only_where_it_differs() {
         let row = NewRequest {
             row_number: 1,
             line: 2,
@@ -326,11 +324,7 @@ mod tests {
             sent_reference_id: None,
             sent_target: None,
         };
-        let sent = |row: NewRequest<'static>| {
-            let row = row.as_sent(Some("A1"), Some("5125550100"));
-            (row.sent_reference_id, row.sent_target)
-        };
-        assert_eq!(sent(row), (None, Some("5125550100")));
-        assert_eq!(sent(NewRequest { status: IntakeStatus::Pending, ..row }), (None, None));
+        let sent = row.as_sent(Some("A1"), Some("5125550100"));
+        assert_eq!((sent.sent_reference_id, sent.sent_target), (None, Some("5125550100")));
     }
 }

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use tokio::sync::mpsc::{Receiver, Sender};
 
 use crate::bucket;
-use crate::model::{Campaign, Dialect, Fault, Header, NewRequest, RowChunk, Verdicts};
+use crate::model::{Campaign, Dialect, Fault, Header, IntakeStatus, NewRequest, RowChunk, Verdicts};
 use crate::reader::{HeaderRules, Limits, ReadError, Rows};
 use crate::rules::Judge;
 
@@ -103,7 +103,10 @@ fn judge_rows(
         // The cells beyond the header's last column are kept too: nothing that was sent is lost.
         let columns = variables.iter().copied().chain(width..row.cells.len());
         let cells = columns.filter_map(|column| row.get(column));
-        let request = judgement.to_request(&row).as_sent(row.get(reference_id), row.get(target));
+        let mut request = judgement.to_request(&row);
+        if request.status != IntakeStatus::Pending {
+            request = request.as_sent(row.get(reference_id), row.get(target));
+        }
         if memchr::memchr(0, row.raw.as_bytes()).is_none() {
             chunk.push(request, cells);
         } else {
