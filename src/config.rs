@@ -14,7 +14,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use toml::{Table, Value};
 
-use crate::bucket::BucketConfig;
+use crate::bucket::{After, BucketConfig};
 use crate::model::{Campaign, Channel, KeyField, Newline, SuppressionList, TableSchema};
 use crate::reader::Limits;
 use crate::store::StoreConfig;
@@ -210,6 +210,11 @@ impl Config {
         if !self.worker.identity.contains('@') {
             return Err(ConfigError(
                 "worker.identity must be an e-mail address; batches carry it as last_updated_by".into(),
+            ));
+        }
+        if self.bucket.after == After::Move && self.bucket.processed_key("").is_none() {
+            return Err(ConfigError(
+                "bucket.processed_prefix must name a folder where bucket.after is \"move\"".into(),
             ));
         }
         let at_least_one = [
@@ -533,6 +538,11 @@ mod tests {
                 "",
                 &[("BATCHDROP_WORKER_IDENTITY", "bob")],
                 "worker.identity must be an e-mail address; batches carry it as last_updated_by",
+            ),
+            (
+                "[bucket]\nafter = 'move'\nprocessed_prefix = '/'",
+                &[],
+                "bucket.processed_prefix must name a folder where bucket.after is \"move\"",
             ),
             ("", &[("BATCHDROP_LIMITS_ROWS", "0")], "limits.rows must be at least 1"),
             ("[campaigns.a]\nid = 0\nfiles = 'x'", &[], "campaigns.a.id must be 1 or more"),

@@ -6,8 +6,10 @@
 //!          a file is dropped     it is read   it is judged   it is stored, once
 //!                 │                                             │
 //!                 └──────▶ uploads: the ledger ◀────────────────┘
-//!                          what was seen, claimed, loaded, refused
+//!                          what was seen, claimed, loaded, refused, answered
 //! ```
+//! The answer goes back the same way: a receipt, and what was not loaded, into the bucket that the file was dropped in.
+//!
 //! Data flows one way, in bounded chunks: memory does not grow with the file. One upload becomes one batch, one data row
 //! one request; whatever is written for an upload is written in one transaction, fenced by the worker's claim.
 //!

@@ -4,6 +4,7 @@
 //! counts only after the file has been found to be the same one, unchanged, at the end as at the start.
 
 mod walk;
+mod writing;
 
 use std::collections::HashMap;
 use std::fs::{self, File, Metadata};
@@ -19,7 +20,7 @@ use futures_util::stream;
 use tokio::sync::mpsc;
 use tokio::task::{self, JoinHandle};
 
-use super::protocol::{Body, Page, Protocol};
+use super::protocol::{Body, Page, Pieces, Protocol};
 use super::{Error, ErrorKind};
 use crate::model::Object;
 use walk::{Ground, Walk};
@@ -47,13 +48,13 @@ struct Listing {
 
 impl Folder {
     /// Opens a folder that exists.
-    pub async fn open(path: PathBuf, results_prefix: &str, settle: Duration) -> Result<Folder, Error> {
+    pub async fn open(path: PathBuf, own_prefixes: Vec<String>, settle: Duration) -> Result<Folder, Error> {
         let root = on_blocking_thread(move || existing_folder(&path)).await?;
         let Some(address) = root.to_str().map(str::to_owned) else {
             return Err(Error::permanent("a path that is not UTF-8; name another folder than", root.to_string_lossy()));
         };
         let listing = Listing {
-            ground: Ground::new(root, results_prefix),
+            ground: Ground::new(root, own_prefixes),
             paused: Mutex::new(None),
             stillness: Mutex::new(Stillness::new(settle)),
         };
@@ -96,6 +97,22 @@ impl Protocol for Folder {
         let (sender, chunks) = mpsc::channel(CHUNKS_AHEAD);
         let reader = task::spawn_blocking(move || reading.send_all(file, &sender));
         Ok(body(chunks, reader))
+    }
+
+    async fn write(&self, key: &str, _content_type: &str, pieces: Pieces<'_>) -> Result<(), Error> {
+        writing::write(path_of(&self.listing.ground.root, key)?, key, pieces).await
+    }
+
+    async fn move_to(&self, object: &Object, key: &str) -> Result<(), Error> {
+        let root = &self.listing.ground.root;
+        let (from, to) = (path_of(root, &object.key)?, path_of(root, key)?);
+        let object = object.clone();
+        on_blocking_thread(move || writing::move_file(&from, &to, &object)).await
+    }
+
+    async fn delete(&self, object: &Object) -> Result<(), Error> {
+        let (path, object) = (path_of(&self.listing.ground.root, &object.key)?, object.clone());
+        on_blocking_thread(move || writing::delete_file(&path, &object)).await
     }
 }
 

@@ -1,8 +1,9 @@
-//! Where files come from: a local folder or an S3 bucket, behind one facade. Edge.
+//! Where files come from and answers go: a local folder or an S3 bucket, behind one facade. Edge.
 //!
 //! A bucket lists what lies in it and reads one version of one object as a stream; it knows nothing of the
 //! ledger, of campaigns or of CSV. Listing is the truth about what exists: it comes in pages, in no order
-//! that anyone may rely on, and leaves out what is never an upload (see [`is_upload`]).
+//! that anyone may rely on, and leaves out what is never an upload (see [`BucketConfig::is_upload`]).
+//! What is written appears whole or not at all; what is moved or deleted is one version, and no other.
 //!
 //! # What tells one version from another
 //! | bucket | version |
@@ -17,6 +18,7 @@ mod notices;
 mod protocol;
 mod queue;
 mod s3;
+mod written;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -24,9 +26,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::Object;
-use crate::model::upload::base_name;
 pub use notices::Notice;
-pub use protocol::{Body, Page};
+pub use protocol::{Body, Page, Pieces};
+pub use written::After;
 
 /// Which bucket, and how it is reached.
 #[derive(Debug, Clone, PartialEq, serde::Deserialize)]
@@ -40,8 +42,12 @@ pub struct BucketConfig {
     pub region: Option<String>,
     /// Put the bucket's name into the path instead of the host name, as many other S3 servers need it.
     pub force_path_style: bool,
-    /// Keys under this prefix are ours and never uploads.
+    /// Where answers are written; keys under this prefix are ours and never uploads. Empty: no answers.
     pub results_prefix: String,
+    /// What becomes of an object that is loaded.
+    pub after: After,
+    /// Where loaded objects are moved; keys under this prefix are never uploads.
+    pub processed_prefix: String,
     /// S3 only: the SQS queue that the bucket's notifications go to, `https://sqs.REGION.amazonaws.com/ACCOUNT/NAME`.
     /// Not set: files are found by listing alone.
     pub queue_url: Option<String>,
@@ -57,6 +63,8 @@ impl Default for BucketConfig {
             region: None,
             force_path_style: false,
             results_prefix: "results/".to_owned(),
+            after: After::Keep,
+            processed_prefix: "processed/".to_owned(),
             queue_url: None,
             settle_ms: 300,
         }
@@ -69,6 +77,7 @@ pub struct Bucket {
     name: Arc<str>,
     inner: Arc<dyn protocol::Protocol>,
     notices: Option<Arc<notices::Notices>>,
+    config: Arc<BucketConfig>,
 }
 
 impl Bucket {
@@ -77,25 +86,31 @@ impl Bucket {
     /// # Errors
     /// A folder that does not exist, an address that is none, or an S3 bucket that does not answer.
     pub async fn open(config: &BucketConfig) -> Result<Bucket, Error> {
-        match Address::parse(&config.url)? {
+        let mut notices = None;
+        let (name, inner): (_, Arc<dyn protocol::Protocol>) = match Address::parse(&config.url)? {
             Address::S3 { bucket, prefix } => {
                 let s3 = Arc::new(s3::S3::open(config, bucket, prefix).await?);
-                let notices = match &config.queue_url {
-                    Some(url) => Some(Arc::new(notices::Notices::open(config, url, s3.clone()).await?)),
-                    None => None,
-                };
-                Ok(Bucket { name: s3.address().into(), inner: s3, notices })
+                if let Some(url) = &config.queue_url {
+                    notices = Some(Arc::new(notices::Notices::open(config, url, s3.clone()).await?));
+                }
+                (s3.address().into(), s3)
             }
             Address::Folder(path) if config.queue_url.is_some() => {
                 let what = "bucket.queue_url is for S3 buckets; leave it out for the folder";
-                Err(Error::permanent(what, path.to_string_lossy()))
+                return Err(Error::permanent(what, path.to_string_lossy()));
             }
             Address::Folder(path) => {
                 let settle = Duration::from_millis(config.settle_ms);
-                let folder = folder::Folder::open(path, &config.results_prefix, settle).await?;
-                Ok(Bucket { name: folder.address().into(), inner: Arc::new(folder), notices: None })
+                let folder = folder::Folder::open(path, config.own_prefixes(), settle).await?;
+                (folder.address().into(), Arc::new(folder))
             }
-        }
+        };
+        Ok(Bucket { name, inner, notices, config: Arc::new(config.clone()) })
+    }
+
+    /// How it was configured.
+    pub fn config(&self) -> &BucketConfig {
+        &self.config
     }
 
     /// The bucket's address, under which the ledger knows it: no secrets, and the same for every worker.
@@ -142,26 +157,29 @@ impl Bucket {
             None => Ok(()),
         }
     }
-}
 
-/// Whether an object of this key can be an upload: no folder marker, no dotfile and nothing in a folder whose name
-/// starts with a dot, no `*.tmp` or `*.part`, nothing under the results prefix.
-///
-/// The key is counted from the bucket's root (a folder's own path, an S3 prefix), as `results_prefix` is. An empty
-/// `results_prefix` keeps nothing apart.
-pub fn is_upload(key: &str, results_prefix: &str) -> bool {
-    let base_name = base_name(key);
-    if base_name.is_empty() || key.split('/').any(|part| part.starts_with('.')) {
-        return false;
+    /// Writes an object of ours, whole or not at all; one that has the key already is replaced. The key is counted from
+    /// the bucket's root (a folder's own path, an S3 prefix), as the configured prefixes are.
+    pub async fn write(&self, key: &str, content_type: &str, pieces: Pieces<'_>) -> Result<(), Error> {
+        self.inner.write(key, content_type, pieces).await
     }
-    let base_name = base_name.to_ascii_lowercase();
-    if base_name.ends_with(".tmp") || base_name.ends_with(".part") {
-        return false;
+
+    /// Moves exactly this version to another key, which is counted from the bucket's root. Done already is done.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Gone`] where the version was deleted or replaced since, and does not lie under the other key either.
+    /// Something put in its place in the very moment of the move may still be moved with it: see the README.
+    pub async fn move_to(&self, object: &Object, key: &str) -> Result<(), Error> {
+        self.inner.move_to(object, key).await
     }
-    // Of whole parts: under the prefix `results` lies `results/a.csv`, but not `results_2025.csv`.
-    let results = results_prefix.trim_matches('/');
-    let under_results = key.strip_prefix(results).is_some_and(|rest| rest.starts_with('/'));
-    results.is_empty() || !under_results
+
+    /// Deletes exactly this version. Deleted already is done.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Gone`] where another version has taken its place, which stays.
+    pub async fn delete(&self, object: &Object) -> Result<(), Error> {
+        self.inner.delete(object).await
+    }
 }
 
 /// What a configured bucket address means.
@@ -264,43 +282,6 @@ impl fmt::Debug for Bucket {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn files_that_people_drop_are_uploads() {
-        for key in [
-            "a.csv",
-            "A.CSV",
-            "no_ending",
-            "2025/04/a.csv",
-            "a b+%41é.csv",
-            "a.tmp.csv",
-            "x.part/a.csv",
-            "~a.csv",
-            "a//b.csv",
-        ] {
-            assert!(is_upload(key, "results/"), "{key}");
-        }
-    }
-
-    #[test]
-    fn markers_dotfiles_and_unfinished_files_are_not() {
-        let keys = ["", "/", "folder/", "a/b/", ".a.csv", ".hidden/a.csv", "a/.hidden/b.csv", "a/../b.csv", "./a.csv"];
-        for key in keys.into_iter().chain(["a.tmp", "A.TMP", "a.csv.Part", "folder/a.part", ".tmp"]) {
-            assert!(!is_upload(key, "results/"), "{key}");
-        }
-    }
-
-    #[test]
-    fn what_lies_under_the_results_prefix_is_ours() {
-        for prefix in ["results/", "results", "/results/"] {
-            assert!(!is_upload("results/20250812.1/a.receipt.json", prefix), "{prefix}");
-            assert!(is_upload("results.csv", prefix), "{prefix}");
-            assert!(is_upload("results_2025/a.csv", prefix), "{prefix}");
-            assert!(is_upload("2025/results/a.csv", prefix), "{prefix}");
-        }
-        assert!(!is_upload("out/results/a.csv", "out/results"));
-        assert!(is_upload("results/a.csv", ""), "switched off");
-    }
 
     #[test]
     fn an_address_is_a_folder_or_s3() {

@@ -23,6 +23,10 @@ pub struct Page {
 /// the length, and that the version was not replaced while it was read, before it ends the stream.
 pub type Body = BoxStream<'static, Result<Bytes, Error>>;
 
+/// What is to be written, in order. An error of the stream, which is whoever's who makes the pieces, ends the writing, and
+/// nothing appears.
+pub type Pieces<'a> = BoxStream<'a, std::io::Result<Bytes>>;
+
 /// A bucket's implementation.
 #[async_trait::async_trait]
 pub(super) trait Protocol: Send + Sync {
@@ -31,4 +35,13 @@ pub(super) trait Protocol: Send + Sync {
 
     /// See [`super::Bucket::read`].
     async fn read(&self, object: &Object) -> Result<Body, Error>;
+
+    /// See [`super::Bucket::write`].
+    async fn write(&self, key: &str, content_type: &str, pieces: Pieces<'_>) -> Result<(), Error>;
+
+    /// See [`super::Bucket::move_to`].
+    async fn move_to(&self, object: &Object, key: &str) -> Result<(), Error>;
+
+    /// See [`super::Bucket::delete`].
+    async fn delete(&self, object: &Object) -> Result<(), Error>;
 }

@@ -4,8 +4,10 @@
 //! holds for the whole body: the server answers with that content or not at all. A body that ends before its length is
 //! the network's fault, and never passes for the object.
 
+mod writing;
+
 use aws_sdk_s3::Client;
-use aws_sdk_s3::config::ProvideCredentials;
+use aws_sdk_s3::config::{ProvideCredentials, RequestChecksumCalculation};
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use aws_sdk_s3::operation::head_object::HeadObjectOutput;
 use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Output;
@@ -14,8 +16,9 @@ use aws_sdk_s3::types::Object as Listed;
 use futures_util::stream;
 
 use super::aws::{self, failed};
-use super::protocol::{Body, Page, Protocol};
-use super::{BucketConfig, Error, ErrorKind, is_upload};
+use super::protocol::{Body, Page, Pieces, Protocol};
+use super::written::is_upload;
+use super::{BucketConfig, Error, ErrorKind};
 use crate::model::Object;
 
 /// An S3 bucket, from a prefix downward.
@@ -25,21 +28,19 @@ pub(super) struct S3 {
     /// Empty, or ending in `/`.
     prefix: String,
     /// Counted from `prefix`.
-    results_prefix: String,
+    own_prefixes: Vec<String>,
 }
 
 impl S3 {
     /// Opens a bucket and proves that it can be listed.
     pub async fn open(config: &BucketConfig, bucket: String, prefix: String) -> Result<S3, Error> {
         let shared = aws::load(config, config.endpoint_url.as_deref()).await;
-        let client_config =
-            aws_sdk_s3::config::Builder::from(&shared).force_path_style(config.force_path_style).build();
-        let s3 = S3 {
-            client: Client::from_conf(client_config),
-            bucket,
-            prefix,
-            results_prefix: config.results_prefix.clone(),
-        };
+        let client_config = aws_sdk_s3::config::Builder::from(&shared)
+            .force_path_style(config.force_path_style)
+            // Not every server knows the newer checksums; those that need one are still given it.
+            .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
+            .build();
+        let s3 = S3 { client: Client::from_conf(client_config), bucket, prefix, own_prefixes: config.own_prefixes() };
         // The SDK says no more than "dispatch failure" of this, which is the commonest mistake of all.
         if let Some(credentials) = shared.credentials_provider()
             && let Err(error) = credentials.provide_credentials().await
@@ -58,7 +59,7 @@ impl S3 {
 
     /// What lies under a key now; `None` where nothing does, or nothing that can be an upload.
     pub async fn look(&self, key: &str) -> Result<Option<Object>, Error> {
-        let is_ours = key.strip_prefix(&self.prefix).is_some_and(|rest| is_upload(rest, &self.results_prefix));
+        let is_ours = key.strip_prefix(&self.prefix).is_some_and(|rest| is_upload(rest, &self.own_prefixes));
         if !is_ours {
             return Ok(None);
         }
@@ -98,7 +99,7 @@ impl S3 {
     /// What the listing says of an object; `None` where it can be no upload.
     fn object(&self, listed: &Listed) -> Option<Result<Object, Error>> {
         let key = listed.key()?;
-        if !is_upload(key.strip_prefix(&self.prefix)?, &self.results_prefix) {
+        if !is_upload(key.strip_prefix(&self.prefix)?, &self.own_prefixes) {
             return None;
         }
         // Left out without a word, every object of such a server's would be lost.
@@ -141,15 +142,13 @@ impl Protocol for S3 {
     }
 
     async fn read(&self, object: &Object) -> Result<Body, Error> {
-        let Some((etag, _)) = object.version.rsplit_once('@') else {
-            return Err(Error::permanent("no version of an S3 object's:", &object.key));
-        };
+        let etag = etag_of(object)?;
         let output = self
             .client
             .get_object()
             .bucket(&self.bucket)
             .key(&object.key)
-            .if_match(format!("\"{etag}\""))
+            .if_match(etag)
             .send()
             .await
             .map_err(|error| failed("cannot read", object.key.clone(), error))?;
@@ -163,6 +162,26 @@ impl Protocol for S3 {
             return Err(Error::transient(what, &object.key));
         }
         Ok(body(output.body, object.clone()))
+    }
+
+    async fn write(&self, key: &str, content_type: &str, pieces: Pieces<'_>) -> Result<(), Error> {
+        self.put(&format!("{}{key}", self.prefix), content_type, pieces).await
+    }
+
+    async fn move_to(&self, object: &Object, key: &str) -> Result<(), Error> {
+        self.copy_and_delete(object, &format!("{}{key}", self.prefix)).await
+    }
+
+    async fn delete(&self, object: &Object) -> Result<(), Error> {
+        self.delete_version(object).await
+    }
+}
+
+/// The ETag of a version of ours, in its quotes, as conditions take it.
+fn etag_of(object: &Object) -> Result<String, Error> {
+    match object.version.rsplit_once('@') {
+        Some((etag, _)) => Ok(format!("\"{etag}\"")),
+        None => Err(Error::permanent("no version of an S3 object's:", &object.key)),
     }
 }
 

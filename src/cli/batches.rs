@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 
 use super::OK;
 use super::output::{BATCH_HEADER, Table, batch_row, line, note, printable, sum, thousands};
-use crate::model::Batch;
+use crate::model::{Batch, Upload};
 use crate::store::Store;
 
 #[derive(Debug, Subcommand)]
@@ -171,7 +171,7 @@ fn describe(batch: &Batch) {
 pub(super) async fn uploads(command: &UploadsCommand, store: &Store, json: bool) -> anyhow::Result<u8> {
     let UploadsCommand::List(args) = command;
     let status = args.status.as_deref().map(str::to_uppercase);
-    let header = &["ID", "KEY", "BYTES", "SEEN_AT", "STATUS", "TRIES", "BATCH_ID", "ERROR_MESSAGE"];
+    let header = &["ID", "KEY", "BYTES", "SEEN_AT", "STATUS", "TRIES", "BATCH_ID", "ANSWER", "ERROR_MESSAGE"];
     let mut table = Table::new(header, json);
     for upload in store.uploads(status.as_deref(), args.limit).await? {
         let cells = vec![
@@ -182,12 +182,23 @@ pub(super) async fn uploads(command: &UploadsCommand, store: &Store, json: bool)
             upload.status.as_str().to_owned(),
             upload.attempts.to_string(),
             upload.batch_id.clone().unwrap_or_else(|| "-".to_owned()),
+            answer(&upload),
             upload.error_message.clone().unwrap_or_default(),
         ];
         table.row(cells, &serde_json::to_value(&upload)?);
     }
     finish(&table, "No uploads have been seen yet.");
     Ok(OK)
+}
+
+/// Whether the person who dropped the file has been told.
+fn answer(upload: &Upload) -> String {
+    match (&upload.answer_error, upload.answer_due_at, upload.answered_at) {
+        (Some(error), Some(_), _) => format!("owed after {} tries: {error}", upload.answer_attempts),
+        (None, Some(_), _) => "owed".to_owned(),
+        (_, None, Some(_)) => "given".to_owned(),
+        (_, None, None) => "-".to_owned(),
+    }
 }
 
 fn finish(table: &Table, when_empty: &str) {

@@ -9,6 +9,7 @@ mod explain;
 mod output;
 mod place;
 mod read;
+mod rejects;
 mod requeue;
 mod run;
 mod template;
@@ -97,6 +98,8 @@ enum Command {
   batchdrop suppression list"
     )]
     Suppression(batches::SuppressionCommand),
+    /// Write the rows of a batch that were not loaded, for mending
+    Rejects(rejects::RejectsArgs),
     /// Have uploads that came to nothing worked on again
     Requeue(requeue::RequeueArgs),
     /// Tell what a code means and how to mend it
@@ -153,6 +156,7 @@ impl Cli {
             Command::Suppression(command) => {
                 batches::suppression(command, &existing_store(&config).await?, shared.json).await
             }
+            Command::Rejects(args) => rejects::rejects(args, &existing_store(&config).await?).await,
             Command::Explain(_) => Ok(OK), // done above, without a configuration
             Command::Migrate => migrate(&config).await,
             Command::Config(ConfigCommand::Check) => config_check(&config, shared.json),

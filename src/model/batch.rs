@@ -114,6 +114,21 @@ pub struct BatchDraft {
     pub target_column: Option<u32>,
 }
 
+/// How the columns of a batch's file stood in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SentColumns {
+    /// The names of all columns, in file order; empty where they are not known.
+    pub names: Vec<String>,
+    /// Which of them, from 1, is the reference_id.
+    pub reference_id: Option<u32>,
+    /// Which of them, from 1, is the target.
+    pub target: Option<u32>,
+    /// The keys of `request_variables`, in file order.
+    pub variable_names: Vec<String>,
+    /// The character between two cells, `\t` for a tab; `None` where it was not known.
+    pub delimiter: Option<String>,
+}
+
 /// A batch as people and programs see it. The first block of fields has the names and meanings of the public SDK.
 #[derive(Debug, Clone, serde::Serialize)]
 pub struct Batch {

@@ -6,6 +6,8 @@
 
 use std::fmt;
 
+use super::request::IntakeStatus;
+
 /// Declares a closed list of codes once: variant, word, heading, meaning and remedy together.
 macro_rules! codes {
     ($(#[$doc:meta])* $name:ident { $($variant:ident $word:literal $heading:literal $meaning:literal $mend:literal)* }) => {
@@ -132,6 +134,17 @@ codes! {
         Suppressed "SUPPRESSED" "Suppressed"
             "The target is on a suppression list and must not be contacted."
             "Nothing to do; ask the list's owner if it is wrong."
+    }
+}
+
+impl RowCode {
+    /// The verdict that a row with this code came to.
+    pub fn status(self) -> IntakeStatus {
+        match self {
+            RowCode::DuplicateReference | RowCode::DuplicateTarget => IntakeStatus::Duplicate,
+            RowCode::Suppressed => IntakeStatus::Skipped,
+            _ => IntakeStatus::Invalid,
+        }
     }
 }
 

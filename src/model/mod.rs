@@ -14,12 +14,12 @@ pub mod row;
 pub mod suppression;
 pub mod upload;
 
-pub use batch::{Batch, BatchDraft, BatchStatus, Verdicts};
+pub use batch::{Batch, BatchDraft, BatchStatus, SentColumns, Verdicts};
 pub use campaign::{Campaign, Channel, KeyField, TableSchema};
 pub use fault::{Fault, FileCode, RowCode};
 pub use format::{Dialect, Format, Newline};
 pub use keys::{Holder, KeyScope, Known, Lookup, Questions, fold_address};
-pub use request::{Decision, IntakeStatus, NewRequest, Request, RowChunk};
+pub use request::{Decision, IntakeStatus, NewRequest, Reject, Request, RowChunk};
 pub use row::{CellSpan, Header, Problem, Row};
 pub use suppression::{ListState, SuppressionList};
-pub use upload::{Claim, Object, Upload, UploadStatus};
+pub use upload::{Claim, Object, OwedAnswer, Upload, UploadStatus};

@@ -50,6 +50,22 @@ pub struct NewRequest<'a> {
     pub reference_id: &'a str,
     /// Normalised; for an INVALID row, what the file said.
     pub target: &'a str,
+    /// What the file said, of a row that is not PENDING, where it differs from `reference_id`.
+    pub sent_reference_id: Option<&'a str>,
+    /// The same of `target`.
+    pub sent_target: Option<&'a str>,
+}
+
+impl<'a> NewRequest<'a> {
+    /// Keeps what the file said beside what is stored, where that differs: should the row not be PENDING in the end, it
+    /// goes back to its sender.
+    pub fn as_sent(self, reference_id: Option<&'a str>, target: Option<&'a str>) -> Self {
+        NewRequest {
+            sent_reference_id: reference_id.filter(|sent| *sent != self.reference_id),
+            sent_target: target.filter(|sent| *sent != self.target),
+            ..self
+        }
+    }
 }
 
 /// What a usable row is after all, where it is not PENDING.
@@ -69,8 +85,8 @@ pub struct Decision {
 
 /// A run of judged rows in one arena: no allocation a row, so that a million rows cost a few buffers.
 ///
-/// All text of a row stands end to end in `text`: message, reference_id, target, then the cells of the other columns. What
-/// is decided later (a message, the id of another batch) is added at the end of all.
+/// All text of a row stands end to end in `text`: message, reference_id, target, the cells of the other columns, and what
+/// was sent where it differs. What is decided later (a message, the id of another batch) is added at the end of all.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct RowChunk {
     text: String,
@@ -95,6 +111,10 @@ struct RowEntry {
     target_end: u32,
     cells_start: u32,
     cells_end: u32,
+    /// Empty ones are none: what was sent empty is stored empty.
+    sent_start: u32,
+    sent_reference_end: u32,
+    sent_target_end: u32,
 }
 
 impl RowEntry {
@@ -121,6 +141,10 @@ impl RowChunk {
             self.text.push_str(cell);
             self.cell_ends.push(self.text.len() as u32);
         }
+        let sent_start = self.end();
+        self.text.push_str(row.sent_reference_id.unwrap_or_default());
+        let sent_reference_end = self.end();
+        self.text.push_str(row.sent_target.unwrap_or_default());
         self.rows.push(RowEntry {
             row_number: row.row_number,
             line: row.line,
@@ -135,6 +159,9 @@ impl RowChunk {
             target_end,
             cells_start,
             cells_end: self.cell_ends.len() as u32,
+            sent_start,
+            sent_reference_end,
+            sent_target_end: self.end(),
         });
     }
 
@@ -196,6 +223,9 @@ impl RowChunk {
     pub fn iter(&self) -> impl Iterator<Item = (NewRequest<'_>, Cells<'_>)> {
         self.rows.iter().map(move |entry| {
             let text = |from: u32, to: u32| &self.text[from as usize..to as usize];
+            // Only rows that go back to their sender keep what was sent.
+            let sent =
+                |from: u32, to: u32| (to > from && entry.status != IntakeStatus::Pending).then(|| text(from, to));
             let request = NewRequest {
                 row_number: entry.row_number,
                 line: entry.line,
@@ -207,6 +237,8 @@ impl RowChunk {
                     .then(|| text(entry.message_end, entry.batch_end)),
                 reference_id: text(entry.reference_start, entry.reference_end),
                 target: text(entry.reference_end, entry.target_end),
+                sent_reference_id: sent(entry.sent_start, entry.sent_reference_end),
+                sent_target: sent(entry.sent_reference_end, entry.sent_target_end),
             };
             let ends = &self.cell_ends[entry.cells_start as usize..entry.cells_end as usize];
             (request, Cells { text: &self.text, start: entry.target_end, ends })
@@ -273,6 +305,25 @@ pub struct Request {
     pub attempt_count: u32,
 }
 
+/// A stored row that was not PENDING at intake, with its cells as they were sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reject {
+    /// Its place among the file's data rows, from 1.
+    pub row_number: u32,
+    /// The line on which the row starts.
+    pub line: u32,
+    /// Why.
+    pub code: String,
+    /// The same for a person.
+    pub message: String,
+    /// Blank where the file gave none.
+    pub reference_id: String,
+    /// Blank where the file gave none.
+    pub target: String,
+    /// The cells of the other columns, in file order; as many as the row had.
+    pub cells: Vec<String>,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -289,13 +340,43 @@ mod tests {
             duplicate_of_batch: Some("20250812.10"),
             reference_id: "A1",
             target: "+15125550100",
+            sent_reference_id: None,
+            sent_target: Some("(512) 555-0100"),
         };
+        let rows = [
+            (NewRequest { row_number: 6, sent_target: None, ..row }, vec![]),
+            (row, vec!["Zoë", "", "x"]),
+            (NewRequest { row_number: 8, sent_reference_id: Some(" A1 "), sent_target: Some(" "), ..row }, vec!["y"]),
+            (NewRequest { row_number: 9, sent_target: None, ..row }, vec![]),
+        ];
         let mut chunk = RowChunk::default();
-        chunk.push(NewRequest { row_number: 6, ..row }, []);
-        chunk.push(row, ["Zoë", "", "x"]);
-        let rows: Vec<_> = chunk.iter().map(|(row, cells)| (row, cells.collect::<Vec<_>>())).collect();
-        assert_eq!(rows, [(NewRequest { row_number: 6, ..row }, vec![]), (row, vec!["Zoë", "", "x"])]);
-        chunk.clear();
-        assert!(chunk.is_empty() && chunk.text_len() == 0);
+        for round in 0..2 {
+            for (row, cells) in &rows {
+                chunk.push(*row, cells.iter().copied());
+            }
+            let back: Vec<_> = chunk.iter().map(|(row, cells)| (row, cells.collect::<Vec<_>>())).collect();
+            assert_eq!(back, rows, "in round {round}");
+            chunk.clear();
+            assert!(chunk.is_empty() && chunk.text_len() == 0);
+        }
+    }
+
+    #[test]
+    fn what_was_sent_is_kept_only_where_it_differs() {
+        let row = NewRequest {
+            row_number: 1,
+            line: 2,
+            status: IntakeStatus::Duplicate,
+            code: None,
+            message: "",
+            duplicate_of: None,
+            duplicate_of_batch: None,
+            reference_id: "A1",
+            target: "+15125550100",
+            sent_reference_id: None,
+            sent_target: None,
+        };
+        let sent = row.as_sent(Some("A1"), Some("5125550100"));
+        assert_eq!((sent.sent_reference_id, sent.sent_target), (None, Some("5125550100")));
     }
 }

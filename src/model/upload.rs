@@ -118,4 +118,37 @@ pub struct Upload {
     pub error_message: Option<String>,
     /// When it was settled; `None` while it waits or is worked on.
     pub settled_at: Option<DateTime<Utc>>,
+    /// When the next try to answer may start, or the lease of who is at it ends; `None` where nothing is owed.
+    pub answer_due_at: Option<DateTime<Utc>>,
+    /// How often an answer was tried.
+    pub answer_attempts: u32,
+    /// What went wrong in the last try to answer.
+    pub answer_error: Option<String>,
+    /// When the answer lay in the bucket.
+    pub answered_at: Option<DateTime<Utc>>,
+}
+
+/// A settled upload whose sender is still to be told, and the right to do so until the lease ends.
+#[derive(Debug, Clone)]
+pub struct OwedAnswer {
+    /// The upload's id in the ledger.
+    pub upload_id: i64,
+    /// The version that was loaded or refused.
+    pub object: Object,
+    /// LOADED, FAILED or REJECTED.
+    pub status: UploadStatus,
+    /// The batch it became, if it became one.
+    pub batch_id: Option<String>,
+    /// The code of what is wrong with it, where something is.
+    pub error_code: Option<String>,
+    /// What is wrong with it.
+    pub error_message: Option<String>,
+    /// When it was first seen.
+    pub seen_at: DateTime<Utc>,
+    /// When it was settled.
+    pub settled_at: DateTime<Utc>,
+    /// Random, new with every claim.
+    pub token: String,
+    /// How often an answer was tried, this time included.
+    pub attempt: u32,
 }

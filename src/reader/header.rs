@@ -4,10 +4,32 @@
 
 use crate::model::fault::Place;
 use crate::model::name::fold;
-use crate::model::{Campaign, Channel, Fault, FileCode, Header};
+use crate::model::{Campaign, Channel, Fault, FileCode, Format, Header};
 
 /// The columns that a rejects file has before the sender's own; it may be mended and dropped as it is.
-const REJECTS_COLUMNS: [&str; 5] = ["_row", "_line", "_status", "_code", "_message"];
+pub const REJECTS_COLUMNS: [&str; 5] = ["_row", "_line", "_status", "_code", "_message"];
+
+/// How a rejects file of ours that comes back is written, as a campaign would tell it: with the delimiter that stands between
+/// its first names, and otherwise as we write it, or as a spreadsheet saved it again. `None` for any other file.
+///
+/// What the campaign tells of its own files (other quotes, no header, lines to skip) does not hold for it.
+pub(super) fn rejects_format(beginning: &[u8], campaign: &Format) -> Option<Format> {
+    let [row, line] = [REJECTS_COLUMNS[0], REJECTS_COLUMNS[1]];
+    let text = beginning.strip_prefix(b"\"").unwrap_or(beginning).strip_prefix(row.as_bytes())?;
+    let text = text.strip_prefix(b"\"").unwrap_or(text);
+    let length = memchr::memmem::find(text.get(..line.len() + 5).unwrap_or(text), line.as_bytes())?;
+    let delimiter = text[..length].strip_suffix(b"\"").unwrap_or(&text[..length]);
+    let delimiter = std::str::from_utf8(delimiter).ok().filter(|delimiter| (1..=4).contains(&delimiter.len()))?;
+    Some(Format {
+        delimiter: Some(delimiter.to_owned()),
+        quote: Some(Some(b'"')),
+        escape: Some(None),
+        reference_aliases: campaign.reference_aliases.clone(),
+        target_aliases: campaign.target_aliases.clone(),
+        required: campaign.required.clone(),
+        ..Format::default()
+    })
+}
 
 const REFERENCE_ALIASES: [&str; 7] =
     ["ref_id", "reference", "external_id", "contact_id", "customer_id", "account_number", "record_id"];
@@ -111,7 +133,7 @@ impl HeaderRules {
         let reference_id = only(&references, "reference_id", line)?;
 
         let is_variable = |&column: &usize| {
-            column != target && column != reference_id && !REJECTS_COLUMNS.contains(&names[column].as_str())
+            column != target && column != reference_id && !REJECTS_COLUMNS.contains(&folded[column].as_str())
         };
         let variables = (0..names.len()).filter(is_variable).collect();
         Ok(Header { names, reference_id, target, variables, required })
@@ -217,8 +239,8 @@ mod tests {
             (&["Account\nNumber", "Cell\u{a0}Phone"], 0, 1, &[]),
             // The field's own name wins over every alias, which becomes a variable.
             (&["ref_id", "reference_id", "phone", "target", "mobile"], 1, 3, &["ref_id", "phone", "mobile"]),
-            // What a rejects file adds is dropped, but not what merely looks like it.
-            (&["_row", "_line", "_status", "_code", "_message", "reference_id", "target", "_Row."], 5, 6, &["_Row."]),
+            // What a rejects file adds is dropped in any case, but not what merely looks like it.
+            (&["_row", "_line", "_status", "_code", "_MESSAGE", "reference_id", "target", "_Row."], 5, 6, &["_Row."]),
             (&["reference_id", "target", "STRASSE", "É.t é"], 0, 1, &["STRASSE", "É.t é"]),
             (&["reference_id", "target", "", " ", ""], 0, 1, &[]),
         ];
@@ -252,6 +274,28 @@ mod tests {
             "Missing required fields: reference_id, Due Date (the first line is the header and has 3 columns; \
              name one column reference_id, ref_id or reference, and one Due Date)"
         );
+    }
+
+    #[test]
+    fn a_rejects_file_is_known_by_its_first_names() {
+        let campaign = Format { quote: Some(Some(b'\'')), header: false, skip_rows: 3, ..Format::default() };
+        for (beginning, delimiter) in [
+            ("_row,_line,_status,_code,_message,ref,phone\n", ","),
+            ("_row;_line;_status", ";"),
+            ("\"_row\";\"_line\";\"_status\"", ";"),
+            ("_row\t_line", "\t"),
+            ("_row||_line", "||"),
+            ("_row, _line", ", "),
+        ] {
+            let format = rejects_format(beginning.as_bytes(), &campaign).expect(beginning);
+            assert_eq!((format.delimiter.as_deref(), format.header, format.skip_rows), (Some(delimiter), true, 0));
+            assert_eq!(format.quote, Some(Some(b'"')));
+        }
+        for other in
+            ["", "_row", "_row,", "_row_line", "_row,name,_line", "row,_line", "x\n_row,_line", "_row,,,,,_line"]
+        {
+            assert_eq!(rejects_format(other.as_bytes(), &campaign), None, "{other}");
+        }
     }
 
     #[test]

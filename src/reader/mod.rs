@@ -24,7 +24,7 @@ mod tests;
 mod unpack;
 
 use crate::model::Fault;
-pub use header::HeaderRules;
+pub use header::{HeaderRules, REJECTS_COLUMNS};
 pub use rows::Rows;
 
 /// How much of a file is taken; beyond it is a `LIMIT_EXCEEDED` fault.

@@ -9,12 +9,12 @@ use std::ops::Range;
 use encoding_rs::{Encoding, UTF_8};
 
 use super::decode::Text;
-use super::dialect;
 use super::grammar::Grammar;
 use super::mend::cut;
 use super::scan::{Scan, line_breaks, scan};
 use super::unpack::read_error;
 use super::{Limits, ReadError};
+use super::{dialect, header};
 use crate::model::{CellSpan, Dialect, Fault, FileCode, Format, Newline};
 
 /// The buffer to begin with.
@@ -43,6 +43,8 @@ pub(super) type RawRow<'a> = (&'a str, &'a mut Vec<CellSpan>);
 /// A text being cut into rows.
 pub(super) struct Records<R> {
     text: Text<R>,
+    /// What is told of the file beforehand: by the campaign, unless it is a rejects file of ours.
+    pub told: Format,
     pub grammar: Grammar,
     newline: &'static str,
     /// Rows at the beginning were taken for a title above the header.
@@ -77,6 +79,7 @@ impl<R: Read> Records<R> {
     fn with_buffer(text: Text<R>, format: &Format, limits: Limits, bytes: usize) -> Result<Self, ReadError> {
         let mut records = Records {
             text,
+            told: format.clone(),
             grammar: Grammar::of(format, limits.columns),
             newline: "lf",
             is_below_a_title: false,
@@ -93,6 +96,11 @@ impl<R: Read> Records<R> {
             cells: Vec::new(),
         };
         records.read_on()?;
+        if let Some(told) = header::rejects_format(&records.buffer[records.unread.clone()], format) {
+            records.comment.clear();
+            records.told = told;
+        }
+        let format = &records.told.clone();
         let mut told = format.clone();
         if let Some(delimiter) = records.delimiter_line(format) {
             told.delimiter = Some(delimiter);

@@ -57,6 +57,7 @@ impl<R: Read> Rows<R> {
     /// Reads as much of the source as it takes to know the dialect and the columns.
     pub fn open(source: R, format: &Format, limits: Limits) -> Result<Self, ReadError> {
         let mut records = Records::open(Text::open(source, format.encoding, limits.unpacked_bytes)?, format, limits)?;
+        let format = records.told.clone();
         let record = loop {
             let Some(record) = records.next()? else {
                 return Err(Fault::new(FileCode::EmptyFile, "it has nothing but blank space; export it again").into());

@@ -64,6 +64,8 @@ impl Judgement<'_> {
             duplicate_of_batch: None,
             reference_id: self.reference_id,
             target: self.target,
+            sent_reference_id: None,
+            sent_target: None,
         }
     }
 }

@@ -11,6 +11,8 @@
 #[macro_use]
 mod sql;
 #[macro_use]
+mod answers;
+#[macro_use]
 mod keys;
 #[macro_use]
 mod lists;
@@ -25,8 +27,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::{
-    Batch, BatchDraft, Claim, FileCode, KeyScope, Known, ListState, Lookup, Object, Questions, Request, RowChunk,
-    Upload, UploadStatus, Verdicts,
+    Batch, BatchDraft, Claim, FileCode, KeyScope, Known, ListState, Lookup, Object, OwedAnswer, Questions, Reject,
+    Request, RowChunk, SentColumns, Upload, UploadStatus, Verdicts,
 };
 pub use error::{Error, ErrorKind};
 pub use protocol::{Backlog, Finding, Outcome, Published, Requeued};
@@ -248,6 +250,42 @@ impl Store {
     /// as they are.
     pub async fn requeue(&self, which: &Requeued) -> Result<Vec<i64>, Error> {
         self.inner.requeue(which).await
+    }
+
+    /// Claims the answer that has been owed longest to somebody who dropped a file in the bucket; `None` where none is
+    /// due. No two callers are given the same one while its lease lasts.
+    pub async fn claim_answer(&self, bucket: &str, lease: Duration) -> Result<Option<OwedAnswer>, Error> {
+        self.inner.claim_answer(bucket, lease).await
+    }
+
+    /// Extends the lease on an answer, counted from now.
+    pub async fn renew_answer(&self, owed: &OwedAnswer, lease: Duration) -> Result<(), Error> {
+        self.inner.renew_answer(owed, lease).await
+    }
+
+    /// Gives an answer back; another worker may claim it at once, and the try does not count.
+    pub async fn give_back_answer(&self, owed: &OwedAnswer) -> Result<(), Error> {
+        self.inner.give_back_answer(owed).await
+    }
+
+    /// Gives an answer back after trouble of ours, to be claimed again not before `wait` is over.
+    pub async fn put_off_answer(&self, owed: &OwedAnswer, trouble: &str, wait: Duration) -> Result<(), Error> {
+        self.inner.put_off_answer(owed, trouble, wait).await
+    }
+
+    /// The answer lies in the bucket: nothing is owed any more.
+    pub async fn answered(&self, owed: &OwedAnswer) -> Result<(), Error> {
+        self.inner.answered(owed).await
+    }
+
+    /// How the columns of a batch's file were named and in which order they stood; `None` where there is no such batch.
+    pub async fn sent_columns(&self, batch_id: &str) -> Result<Option<SentColumns>, Error> {
+        self.inner.sent_columns(batch_id).await
+    }
+
+    /// The rows of a batch that were not PENDING at intake, as they were sent: so many of those behind row `after`.
+    pub async fn rejects(&self, batch_id: &str, after: u32, limit: u32) -> Result<Vec<Reject>, Error> {
+        self.inner.rejects(batch_id, after, limit).await
     }
 
     /// What is still to be done for a bucket.

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::Error;
 use crate::model::{
-    Batch, BatchDraft, Claim, FileCode, KeyScope, Known, ListState, Lookup, Object, Questions, Request, RowChunk,
-    Upload, UploadStatus, Verdicts,
+    Batch, BatchDraft, Claim, FileCode, KeyScope, Known, ListState, Lookup, Object, OwedAnswer, Questions, Reject,
+    Request, RowChunk, SentColumns, Upload, UploadStatus, Verdicts,
 };
 
 /// What came of publishing a load.
@@ -43,6 +43,10 @@ pub struct Backlog {
     pub claimed: u64,
     /// When the next of both becomes available; zero or less is now. `None` where there is none.
     pub next_due_seconds: Option<f64>,
+    /// Answers that can be claimed now.
+    pub answers_due: u64,
+    /// How often the answer was tried, of those owed and in nobody's hands, that was tried least; `None` where there is none.
+    pub fewest_tries: Option<u32>,
 }
 
 /// Which uploads are to be worked on again.
@@ -68,7 +72,7 @@ pub struct Finding {
 }
 
 #[async_trait::async_trait]
-pub(super) trait Protocol: Send + Sync {
+pub(super) trait Protocol: Answers + Send + Sync {
     async fn migrate(&self) -> Result<Vec<String>, Error>;
     async fn record(&self, bucket: &str, objects: &[Object]) -> Result<u64, Error>;
     async fn claim(&self, bucket: &str, worker: &str, lease: Duration) -> Result<Option<Claim>, Error>;
@@ -110,6 +114,18 @@ pub(super) trait ListProtocol: Send {
     async fn targets(&mut self, targets: Vec<String>) -> Result<(), Error>;
     async fn publish(self: Box<Self>, claim: &Claim, verdicts: Verdicts) -> Result<String, Error>;
     async fn discard(self: Box<Self>) -> Result<(), Error>;
+}
+
+/// The part that is about answers.
+#[async_trait::async_trait]
+pub(super) trait Answers {
+    async fn claim_answer(&self, bucket: &str, lease: Duration) -> Result<Option<OwedAnswer>, Error>;
+    async fn renew_answer(&self, owed: &OwedAnswer, lease: Duration) -> Result<(), Error>;
+    async fn give_back_answer(&self, owed: &OwedAnswer) -> Result<(), Error>;
+    async fn put_off_answer(&self, owed: &OwedAnswer, trouble: &str, wait: Duration) -> Result<(), Error>;
+    async fn answered(&self, owed: &OwedAnswer) -> Result<(), Error>;
+    async fn sent_columns(&self, batch_id: &str) -> Result<Option<SentColumns>, Error>;
+    async fn rejects(&self, batch_id: &str, after: u32, limit: u32) -> Result<Vec<Reject>, Error>;
 }
 
 /// See [`super::Load`].

@@ -307,8 +307,15 @@ macro_rules! ledger_sql {
             })
         }
 
-        fn read_upload(row: &<Db as sqlx::Database>::Row) -> Result<Upload, sqlx::Error> {
+        fn read_upload_status(row: &<Db as sqlx::Database>::Row) -> Result<UploadStatus, sqlx::Error> {
             let status: String = row.try_get("status")?;
+            UploadStatus::parse(&status).ok_or_else(|| sqlx::Error::ColumnDecode {
+                index: "status".to_owned(),
+                source: format!("unknown status {status}").into(),
+            })
+        }
+
+        fn read_upload(row: &<Db as sqlx::Database>::Row) -> Result<Upload, sqlx::Error> {
             Ok(Upload {
                 upload_id: row.try_get("upload_id")?,
                 bucket: row.try_get("bucket")?,
@@ -317,16 +324,17 @@ macro_rules! ledger_sql {
                 size_bytes: unsigned(row.try_get("size_bytes")?),
                 modified_at: row.try_get("modified_at")?,
                 seen_at: row.try_get("seen_at")?,
-                status: UploadStatus::parse(&status).ok_or_else(|| sqlx::Error::ColumnDecode {
-                    index: "status".to_owned(),
-                    source: format!("unknown status {status}").into(),
-                })?,
+                status: read_upload_status(row)?,
                 attempts: row.try_get::<i32, _>("attempts")?.unsigned_abs(),
                 claimed_by: row.try_get("claimed_by")?,
                 batch_id: row.try_get("batch_id")?,
                 error_code: row.try_get("error_code")?,
                 error_message: row.try_get("error_message")?,
                 settled_at: row.try_get("settled_at")?,
+                answer_due_at: row.try_get("answer_due_at")?,
+                answer_attempts: row.try_get::<i32, _>("answer_attempts")?.unsigned_abs(),
+                answer_error: row.try_get("answer_error")?,
+                answered_at: row.try_get("answered_at")?,
             })
         }
 
@@ -531,6 +539,8 @@ macro_rules! ledger_sql {
                         held: unsigned(row.try_get("held")?),
                         claimed: unsigned(row.try_get("claimed")?),
                         next_due_seconds: row.try_get("next_due_seconds")?,
+                        answers_due: unsigned(row.try_get("answers_due")?),
+                        fewest_tries: row.try_get::<Option<i32>, _>("fewest_tries")?.map(i32::unsigned_abs),
                     })
                 };
                 read().map_err(Error::while_doing(what))

@@ -19,7 +19,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use super::reading::{Interrupted, Reading, Said, read_and_judge};
-use super::{Ending, Worker};
+use super::{Ending, Worker, until_lost};
 use crate::model::{BatchDraft, Campaign, Claim, Fault, FileCode, Header, KeyScope, Lookup, UploadStatus};
 use crate::reader::{HeaderRules, Limits};
 use crate::rules::filename_date;
@@ -93,9 +93,10 @@ impl Worker {
     }
 
     async fn end_of(&self, claim: &Claim, stop: &CancellationToken) -> Ending {
+        let lease = self.config.lease();
         let result = tokio::select! {
             result = self.work_on(claim, stop) => result,
-            () = self.keep_lease(claim) => Err(Halt::Lost),
+            () = until_lost(claim.upload_id, lease, || self.store.renew(claim, lease)) => Err(Halt::Lost),
         };
         let ended = match result {
             Ok(ending) => return ending,
@@ -273,22 +274,6 @@ impl Worker {
         }
     }
 
-    /// Returns only when the claim was lost.
-    async fn keep_lease(&self, claim: &Claim) {
-        let lease = self.config.lease();
-        loop {
-            tokio::time::sleep(lease / 3).await;
-            match self.store.renew(claim, lease).await {
-                Ok(()) => {}
-                Err(error) if error.kind == ErrorKind::Fenced => return,
-                // The fence decides in the end; a renewal that failed is only a greater risk of losing work.
-                Err(error) => {
-                    tracing::warn!(upload_id = claim.upload_id, error = telemetry::chain(&error), "lease not renewed");
-                }
-            }
-        }
-    }
-
     /// A claim that no longer stands was taken over, or has just been settled by this very worker: a renewal, or a
     /// stop, may meet its own publication.
     async fn lost_or_done(&self, claim: &Claim) -> Ending {
@@ -321,7 +306,7 @@ impl Worker {
 
     /// Four times as long after each attempt, ten minutes at most, and up to a quarter more or less, so that what
     /// failed together is not tried together again.
-    fn wait_before_next(&self, attempt: u32) -> Duration {
+    pub(super) fn wait_before_next(&self, attempt: u32) -> Duration {
         let first = Duration::from_millis(self.config.retry_ms);
         let wait =
             first.saturating_mul(4u32.saturating_pow(attempt.saturating_sub(1).min(10))).min(Duration::from_secs(600));

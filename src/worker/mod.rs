@@ -2,8 +2,9 @@
 //!
 //! `watch` is the outer loop: discover, claim, bound, drain, stop. `intake` is one upload's life from top to bottom;
 //! `reading` is its half that runs beside the async side, on a thread of its own. Every upload that ends, ends in a
-//! [`Report`], said once.
+//! [`Report`], said once. `answer` then tells the person who dropped it, through the bucket.
 
+mod answer;
 mod intake;
 mod reading;
 mod suppression;
@@ -19,7 +20,9 @@ use crate::bucket::Bucket;
 use crate::model::{Fault, FileCode, Object};
 use crate::reader::Limits;
 use crate::rules::{Lists, Router};
-use crate::store::Store;
+use crate::store::{self, Store};
+use crate::telemetry;
+pub use answer::rejects_file;
 pub use watch::{Mode, Stopped};
 
 /// How the worker works.
@@ -151,5 +154,21 @@ impl Worker {
         news: UnboundedSender<News>,
     ) -> Arc<Worker> {
         Arc::new(Worker { bucket, store, router, lists, limits, config, news })
+    }
+}
+
+/// Keeps a lease alive; returns only when it was lost.
+async fn until_lost<F>(upload_id: i64, lease: Duration, renew: impl Fn() -> F)
+where
+    F: Future<Output = Result<(), store::Error>>,
+{
+    loop {
+        tokio::time::sleep(lease / 3).await;
+        match renew().await {
+            Ok(()) => {}
+            Err(error) if error.kind == store::ErrorKind::Fenced => return,
+            // The fence decides in the end; a renewal that failed is only a greater risk of losing work.
+            Err(error) => tracing::warn!(upload_id, error = telemetry::chain(&error), "lease not renewed"),
+        }
     }
 }

@@ -107,6 +107,7 @@ fn judge_rows(
     reading.header = Some(header.clone());
     let variables = header.variables.clone();
     let width = header.names.len();
+    let (reference_id, target) = (header.reference_id, header.target);
     let mut judge =
         Judge::new(campaign, header).map_err(|trouble| ReadOr::Interrupted(Interrupted::Trouble(trouble)))?;
     judge.fits().map_err(ReadError::Fault)?;
@@ -116,10 +117,11 @@ fn judge_rows(
         // The cells beyond the header's last column are kept too: nothing that was sent is lost.
         let columns = variables.iter().copied().chain(width..row.cells.len());
         let cells = columns.filter_map(|column| row.get(column));
+        let request = judgement.to_request(&row).as_sent(row.get(reference_id), row.get(target));
         if memchr::memchr(0, row.raw.as_bytes()).is_none() {
-            chunk.push(judgement.to_request(&row), cells);
+            chunk.push(request, cells);
         } else {
-            push_without_nul(&mut chunk, &judgement.to_request(&row), cells);
+            push_without_nul(&mut chunk, &request, cells);
         }
         if chunk.text_len() >= CHUNK_BYTES || chunk.len() >= CHUNK_ROWS {
             decide(&mut judge, &mut chunk, said)?;
@@ -155,7 +157,15 @@ fn hand_on(said: &Sender<Said>, what: Said) -> Result<(), ReadOr> {
 fn push_without_nul<'a>(chunk: &mut RowChunk, request: &NewRequest<'_>, cells: impl Iterator<Item = &'a str>) {
     let cells: Vec<String> = cells.map(|cell| cell.replace('\0', "␀")).collect();
     let (reference_id, target) = (request.reference_id.replace('\0', "␀"), request.target.replace('\0', "␀"));
-    let request = NewRequest { reference_id: &reference_id, target: &target, ..*request };
+    let sent_reference_id = request.sent_reference_id.map(|sent| sent.replace('\0', "␀"));
+    let sent_target = request.sent_target.map(|sent| sent.replace('\0', "␀"));
+    let request = NewRequest {
+        reference_id: &reference_id,
+        target: &target,
+        sent_reference_id: sent_reference_id.as_deref(),
+        sent_target: sent_target.as_deref(),
+        ..*request
+    };
     chunk.push(request, cells.iter().map(String::as_str));
 }
 

@@ -1,8 +1,8 @@
 //! The outer loop: discover, claim, bound, drain, stop.
 //!
 //! One task lists the bucket and enters what it sees in the ledger; where the bucket tells of what is dropped, another listens
-//! to that and enters it too. A fixed number of slots claim from the ledger and work. They know of each other through the
-//! ledger alone, and so does any other worker on the same store.
+//! to that and enters it too. A fixed number of slots claim from the ledger and work, as many on uploads as on answers. They
+//! know of each other through the ledger alone, and so does any other worker on the same store.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -12,6 +12,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::answer::Answered;
 use super::{Ending, News, Report, Worker, WorkerConfig};
 use crate::bucket::{Bucket, Notice};
 use crate::model::{FileCode, Object};
@@ -37,6 +38,8 @@ pub struct Stopped {
 
 /// How often in a row draining may meet trouble in the same place before it gives up.
 const DRAIN_PATIENCE: u32 = 5;
+/// How often each answer is tried before draining leaves it, as trouble of ours, to the next run.
+const DRAIN_TRIES: u32 = 3;
 /// How long an idle slot sleeps before it looks by itself: for retries that are due and leases that ran out.
 const IDLE: Duration = Duration::from_secs(1);
 
@@ -50,8 +53,10 @@ struct Run {
     stop: CancellationToken,
     /// Set when the first listing is complete and holds no file that is still being written; read by the slots.
     discovered: AtomicBool,
-    /// Rung by the discovery for each new upload; heard by idle slots.
+    /// Rung by the discovery for each new upload; heard by idle slots for uploads.
     arrivals: Notify,
+    /// Rung for each upload that ends; heard by idle slots for answers.
+    endings: Notify,
     /// Slots that are claiming or working. The one that leaves it at zero may find that nothing is left to do.
     busy: AtomicUsize,
     /// Set once, by the slot that first finds nothing left to do; read by the others.
@@ -70,6 +75,7 @@ impl Worker {
             stop,
             discovered: AtomicBool::new(false),
             arrivals: Notify::new(),
+            endings: Notify::new(),
             busy: AtomicUsize::new(0),
             drained: AtomicBool::new(false),
             faulty: AtomicU64::new(0),
@@ -82,7 +88,8 @@ impl Worker {
             tasks.spawn(run.clone().listen());
         }
         for _ in 0..self.config.uploads_at_once.min(self.store.max_loads()) {
-            tasks.spawn(run.clone().slot());
+            tasks.spawn(run.clone().slot(Work::Uploads));
+            tasks.spawn(run.clone().slot(Work::Answers));
         }
         while let Some(ended) = tasks.join_next().await {
             if ended.is_err() {
@@ -157,6 +164,13 @@ impl Pace {
         self.next = if is_idle { self.next.saturating_mul(2).min(self.longest) } else { self.shortest };
         self.next.max(took.saturating_mul(4))
     }
+}
+
+/// What a slot does.
+#[derive(Clone, Copy)]
+enum Work {
+    Uploads,
+    Answers,
 }
 
 enum SweepError {
@@ -247,25 +261,26 @@ impl Run {
         }
     }
 
-    async fn slot(self: Arc<Self>) {
-        let worker = &self.worker;
+    async fn slot(self: Arc<Self>, work: Work) {
+        let rung = match work {
+            Work::Uploads => &self.arrivals,
+            Work::Answers => &self.endings,
+        };
         let mut failures = 0;
         while !self.stop.is_cancelled() && !self.is_done() {
             // Made before the question, so that what arrives between the answer and the wait is not missed.
-            let arrival = self.arrivals.notified();
+            let arrival = rung.notified();
             let discovered = self.discovered.load(Ordering::Acquire);
             // Before the claim, so that no other slot finds the work done while this one is being given some.
             self.busy.fetch_add(1, Ordering::AcqRel);
-            let claimed =
-                worker.store.claim(worker.bucket.name(), &worker.config.identity, worker.config.lease()).await;
-            if let Ok(Some(claim)) = &claimed {
-                let ending = worker.intake(claim, &self.stop).await;
-                self.tell(Report { object: claim.object.clone(), ending });
-            }
+            let worked = match work {
+                Work::Uploads => self.take_upload().await,
+                Work::Answers => self.give_answer().await,
+            };
             let is_last = self.busy.fetch_sub(1, Ordering::AcqRel) == 1;
-            match claimed {
-                Ok(Some(_)) => failures = 0,
-                Ok(None) => {
+            match worked {
+                Ok(true) => failures = 0,
+                Ok(false) => {
                     failures = 0;
                     if discovered && is_last && self.nothing_waits().await {
                         self.say_drained();
@@ -277,13 +292,46 @@ impl Run {
                     }
                 }
                 Err(error) => {
-                    tracing::warn!(error = telemetry::chain(&error), "no upload was claimed");
+                    tracing::warn!(error = telemetry::chain(&error), "nothing was claimed");
                     if self.give_up(&mut failures).await {
                         return;
                     }
                 }
             }
         }
+    }
+
+    /// Works on one upload; false where none can be claimed.
+    async fn take_upload(&self) -> Result<bool, store::Error> {
+        let worker = &self.worker;
+        let claim = worker.store.claim(worker.bucket.name(), &worker.config.identity, worker.config.lease()).await?;
+        let Some(claim) = claim else { return Ok(false) };
+        let ending = worker.intake(&claim, &self.stop).await;
+        self.endings.notify_waiters();
+        self.tell(Report { object: claim.object, ending });
+        Ok(true)
+    }
+
+    /// Gives one answer; false where none is due.
+    async fn give_answer(&self) -> Result<bool, store::Error> {
+        let worker = &self.worker;
+        let owed = worker.store.claim_answer(worker.bucket.name(), worker.config.lease()).await?;
+        let Some(owed) = owed else { return Ok(false) };
+        let file = owed.object.key.as_str();
+        match worker.answer(&owed, &self.stop).await {
+            Answered::Given => tracing::debug!(file, "answer given"),
+            Answered::PutOff { trouble } => {
+                tracing::warn!(
+                    file,
+                    error = trouble,
+                    tries = owed.attempt,
+                    "answer put off; the file itself is settled"
+                );
+            }
+            Answered::GivenBack => tracing::info!(file, "answer given back"),
+            Answered::Lost => tracing::warn!(file, "answer taken over by another worker"),
+        }
+        Ok(true)
     }
 
     fn is_done(&self) -> bool {
@@ -294,16 +342,29 @@ impl Run {
         if !self.drained.swap(true, Ordering::AcqRel) {
             let _ = self.worker.news.send(News::Drained); // nobody need listen
             self.arrivals.notify_waiters();
+            self.endings.notify_waiters();
         }
     }
 
-    /// Whether no upload waits, not even for a later attempt. What other workers hold is theirs.
+    /// Whether no upload waits, not even for a later attempt. What other workers hold is theirs. Draining waits for answers
+    /// too, but not for those that keep failing.
     async fn nothing_waits(&self) -> bool {
         if self.drained.load(Ordering::Acquire) {
             return false; // said already; no need to ask
         }
-        let backlog = self.worker.store.backlog(self.worker.bucket.name()).await;
-        backlog.is_ok_and(|backlog| backlog.waiting == 0)
+        let Ok(backlog) = self.worker.store.backlog(self.worker.bucket.name()).await else { return false };
+        if backlog.waiting > 0 || self.mode == Mode::Watch {
+            return backlog.waiting == 0;
+        }
+        match backlog.fewest_tries {
+            _ if backlog.answers_due > 0 => false,
+            None => true,
+            Some(tries) if tries < DRAIN_TRIES => false,
+            Some(_) => {
+                self.troubled.store(true, Ordering::Relaxed);
+                true
+            }
+        }
     }
 
     /// Waits after trouble; true when draining has met it too often.

@@ -1,9 +1,22 @@
 //! The bucket: one suite of promises, run against a folder and against a real S3 server; then what only one of the two
 //! can do wrong.
 
+/// Writes each promise out twice. First, since its users are the modules below it.
+macro_rules! every_bucket {
+    ($($promise:ident)*) => {
+        mod in_a_folder {
+            $(#[tokio::test] async fn $promise() { super::$promise(&crate::bucket::folder::FolderPlace::new()).await })*
+        }
+        mod on_s3 {
+            $(#[tokio::test] async fn $promise() { super::$promise(&crate::bucket::s3::S3Place::new().await).await })*
+        }
+    };
+}
+
 mod folder;
 mod s3;
 mod scripted;
+mod writing;
 
 use std::collections::BTreeSet;
 use std::error::Error as _;
@@ -17,6 +30,10 @@ use futures_util::{StreamExt, stream};
 trait Place: Sync {
     async fn put(&self, key: &str, content: &[u8]);
     async fn delete(&self, key: &str);
+    /// What lies under a key, as its finder sees it.
+    async fn get(&self, key: &str) -> Option<Vec<u8>>;
+    /// How much lies there that is no whole object: half-written files, parts of an upload.
+    async fn leftovers(&self) -> usize;
     fn config(&self) -> BucketConfig;
 
     async fn open(&self) -> Bucket {
@@ -71,17 +88,6 @@ fn told(error: &Error) -> String {
 
 fn set<const N: usize>(keys: [&str; N]) -> BTreeSet<String> {
     keys.into_iter().map(str::to_owned).collect()
-}
-
-macro_rules! every_bucket {
-    ($($promise:ident)*) => {
-        mod in_a_folder {
-            $(#[tokio::test] async fn $promise() { super::$promise(&super::folder::FolderPlace::new()).await })*
-        }
-        mod on_s3 {
-            $(#[tokio::test] async fn $promise() { super::$promise(&super::s3::S3Place::new().await).await })*
-        }
-    };
 }
 
 every_bucket! {

@@ -12,7 +12,8 @@ use crate::support::program::{Ran, fixtures, program, run};
 /// Every file of a folder of fixtures, as paths relative to all of them.
 fn files(folder: &str) -> Vec<String> {
     let entries = std::fs::read_dir(fixtures().join(folder)).expect("the folder of fixtures");
-    let names = entries.map(|entry| entry.expect("an entry").file_name().into_string().expect("a name"));
+    let files = entries.map(|entry| entry.expect("an entry")).filter(|entry| entry.path().is_file());
+    let names = files.map(|entry| entry.file_name().into_string().expect("a name"));
     let paths: BTreeSet<String> = names.map(|name| format!("{folder}/{name}")).collect();
     paths.into_iter().collect()
 }

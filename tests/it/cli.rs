@@ -20,6 +20,9 @@ fn loaded() -> (TempDir, Ran) {
     std::fs::create_dir(&uploads).expect("a folder");
     for entry in std::fs::read_dir(fixtures().join("uploads")).expect("the examples") {
         let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            continue; // answers to somebody who tried the example
+        }
         let copy = uploads.join(path.file_name().expect("a name"));
         std::fs::copy(&path, &copy).expect("copied");
         // All of one age, and still: uploads are claimed oldest first, and a busy machine copies one later than another.
@@ -96,7 +99,7 @@ fn help_has_an_example_and_its_own_exit_codes() {
     insta::with_settings!({ prepend_module_to_snapshot => false, omit_expression => true }, {
         insta::assert_snapshot!("cli_help", run(folder(), &["--help"]).out.trim_end());
     });
-    let commands: [(&[&str], bool); 12] = [
+    let commands: [(&[&str], bool); 13] = [
         (&["suppression", "list"], false),
         (&["run"], true),
         (&["check"], true),
@@ -105,6 +108,7 @@ fn help_has_an_example_and_its_own_exit_codes() {
         (&["batches", "show"], true),
         (&["uploads"], false),
         (&["uploads", "list"], false),
+        (&["rejects"], true),
         (&["explain"], true),
         (&["migrate"], true),
         (&["config"], false),
@@ -118,6 +122,51 @@ fn help_has_an_example_and_its_own_exit_codes() {
         assert!(help.out.contains(&example), "{command:?}:\n{}", help.out);
         assert_eq!(help.out.contains("\nExit codes:\n  0  "), has_own_codes, "{command:?}");
     }
+}
+
+#[test]
+fn rejects_are_written_for_mending() {
+    let (folder, ran) = loaded();
+    assert_eq!(ran.code, 3, "{}", ran.err);
+    let batches = run(&folder, &["batches", "list", "--json"]).json();
+    let id_of = |file: &str| {
+        let batch = batches.iter().find(|batch| batch["upload_filename"] == file).expect("its batch");
+        batch["batch_id"].as_str().expect("a text").to_owned()
+    };
+    let late = id_of("LATE_PAYMENTS_20250401.csv");
+    std::fs::remove_dir_all(folder.path().join("uploads")).expect("the files are gone");
+    let printed = run(&folder, &["rejects", &late]);
+    assert_eq!((printed.code, printed.err.as_str()), (0, ""));
+    let header = "\u{feff}_row,_line,_status,_code,_message,reference_id,target,";
+    assert!(printed.out.starts_with(header), "{}", printed.out);
+    assert_eq!((printed.out.matches(",INVALID,").count(), printed.out.matches(",DUPLICATE,").count()), (6, 8));
+
+    let written = run(&folder, &["rejects", &late, "--output", "mend.csv"]);
+    assert_eq!((written.code, written.out.as_str(), written.err.as_str()), (0, "", ""));
+    assert_eq!(std::fs::read_to_string(folder.path().join("mend.csv")).expect("it is there"), printed.out);
+    insta::assert_snapshot!(run(&folder, &["rejects", &late, "-o", "mend.csv"]).transcript(), @r"
+    exit code 1
+    --- standard error
+    error: mend.csv cannot be written: File exists (os error 17)
+    ");
+
+    let good = id_of("APPOINTMENT_REMINDERS_20250402.csv");
+    let nothing = run(&folder, &["rejects", &good, "-o", "none.csv"]);
+    assert_eq!((nothing.code, nothing.out.as_str()), (0, ""));
+    assert_eq!(nothing.err, format!("Every row of batch {good} was loaded: there is nothing to write.\n"));
+    assert!(!folder.path().join("none.csv").exists());
+
+    let failed = id_of("WELCOME_CALLS_20250403.csv");
+    let refused = run(&folder, &["rejects", &failed]);
+    assert_eq!((refused.code, refused.out.as_str()), (1, ""));
+    let expected =
+        format!("error: batch {failed} FAILED as a whole, and none of its rows is kept: Missing required fields");
+    assert!(refused.err.starts_with(&expected), "{}", refused.err);
+    insta::assert_snapshot!(run(&folder, &["rejects", "20200101.1"]).transcript(), @r"
+    exit code 1
+    --- standard error
+    error: there is no batch 20200101.1; see batchdrop batches list
+    ");
 }
 
 /// `config check` on a configuration file of this text.
@@ -210,7 +259,7 @@ fn migrate_says_what_it_did_and_the_second_time_that_nothing_was_to_do() {
     let folder = folder();
     insta::assert_snapshot!(run(&folder, &["migrate"]).transcript(), @r"
     exit code 0
-    sqlite://batchdrop.db: applied 0001 ledger, batches, requests, 0002 dialect, 0003 keys, suppression
+    sqlite://batchdrop.db: applied 0001 ledger, batches, requests, 0002 dialect, 0003 keys, suppression, 0004 answers
     ");
     insta::assert_snapshot!(run(&folder, &["migrate"]).transcript(), @r"
     exit code 0

@@ -64,6 +64,19 @@ async fn killed_at_any_moment(to: To) {
     })
     .await;
     assert_eq!(outcome(&app).await, expected);
+    app.wait_until("everybody is answered", async || {
+        app.uploads().await.iter().all(|upload| upload.answered_at.is_some())
+    })
+    .await;
+    for batch in app.batches().await {
+        let stem = batch.upload_filename.as_deref().and_then(|name| name.strip_suffix(".csv")).expect("a CSV");
+        let receipt = app.receipt(&batch.batch_id, stem).await;
+        assert_eq!(receipt["batch_id"], batch.batch_id);
+        let rejects = app.get(&format!("results/{}/{stem}.rejects.csv", batch.batch_id)).await.unwrap_or_default();
+        let rejected = batch.rows_read - batch.count("PENDING");
+        let lines = String::from_utf8(rejects).expect("UTF-8").lines().count() as u64;
+        assert_eq!(lines, if batch.error_message.is_none() { rejected + 1 } else { 0 }, "{stem}");
+    }
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! Tests of the whole product and of its edges, against real servers: run them with `tests/run`.
 
+mod answers;
 mod bucket;
 mod check;
 mod cli;

@@ -4,7 +4,7 @@ use batchdrop::model::{BatchStatus, UploadStatus};
 use chrono::{NaiveDate, Utc};
 use serde_json::json;
 
-use crate::support::app::{In, TestApp, To, contacts, fixture};
+use crate::support::app::{In, TestApp, To, contacts, everywhere, fixture};
 
 async fn the_newcomers_folder_becomes_batches(dropped: In, to: To) {
     let app = TestApp::new(dropped, to).await;
@@ -57,21 +57,6 @@ async fn the_newcomers_folder_becomes_batches(dropped: In, to: To) {
 
     assert_eq!(app.settle().await, 0, "what was seen is not new");
     assert_eq!((app.batches().await.len(), app.uploads().await.len()), (4, 4));
-}
-
-/// Instantiates a case for every pair of bucket and store.
-macro_rules! everywhere {
-    ($($case:ident)*) => { $(mod $case {
-        use super::*;
-        #[tokio::test]
-        async fn folder_to_sqlite() { super::$case(In::Folder, To::Sqlite).await }
-        #[tokio::test]
-        async fn folder_to_postgres() { super::$case(In::Folder, To::Postgres).await }
-        #[tokio::test]
-        async fn s3_to_sqlite() { super::$case(In::S3, To::Sqlite).await }
-        #[tokio::test]
-        async fn s3_to_postgres() { super::$case(In::S3, To::Postgres).await }
-    })* };
 }
 
 everywhere! {

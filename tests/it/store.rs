@@ -27,6 +27,7 @@ macro_rules! every_store {
     };
 }
 
+mod answers;
 mod batches;
 mod ledger;
 mod loading;
@@ -158,6 +159,8 @@ struct Row {
     duplicate_of: Option<u32>,
     reference_id: String,
     target: String,
+    sent_reference_id: Option<&'static str>,
+    sent_target: Option<&'static str>,
     cells: Vec<String>,
 }
 
@@ -169,6 +172,8 @@ fn pending(reference_id: impl Into<String>, cells: &[&str]) -> Row {
         duplicate_of: None,
         reference_id: reference_id.into(),
         target: "+15125550100".to_owned(),
+        sent_reference_id: None,
+        sent_target: None,
         cells: cells.iter().map(|cell| (*cell).to_owned()).collect(),
     }
 }
@@ -195,6 +200,8 @@ fn chunks(rows: &[Row], rows_a_chunk: usize) -> Vec<RowChunk> {
                 duplicate_of_batch: None,
                 reference_id: &row.reference_id,
                 target: &row.target,
+                sent_reference_id: row.sent_reference_id,
+                sent_target: row.sent_target,
             };
             chunk.push(request, row.cells.iter().map(String::as_str));
         }
@@ -234,9 +241,9 @@ fn draft(file: &str, rows: &[Row]) -> BatchDraft {
         sha256: Some(format!("sha256 of {file}")),
         dialect: Some(Dialect::standard()),
         variable_names: vec!["name".to_owned(), "amount".to_owned()],
-        column_names: ["reference_id", "target", "name", "amount"].map(str::to_owned).to_vec(),
-        reference_column: Some(1),
-        target_column: Some(2),
+        column_names: ["name", "ref.id", "Phone", "amount"].map(str::to_owned).to_vec(),
+        reference_column: Some(2),
+        target_column: Some(3),
     }
 }
 

@@ -10,12 +10,13 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use super::failed;
-use crate::bucket::{Error, ErrorKind, is_upload};
+use crate::bucket::written::is_upload;
+use crate::bucket::{Error, ErrorKind};
 
 /// What is walked through.
 pub(super) struct Ground {
     pub root: PathBuf,
-    pub results_prefix: String,
+    pub own_prefixes: Vec<String>,
     /// Said once in a bucket's life and not on every walk: a name that is no text, a file or directory that is closed to us.
     warned_of_name: AtomicBool,
     warned_of_access: AtomicBool,
@@ -41,13 +42,8 @@ struct Entry {
 }
 
 impl Ground {
-    pub fn new(root: PathBuf, results_prefix: &str) -> Self {
-        Ground {
-            root,
-            results_prefix: results_prefix.to_owned(),
-            warned_of_name: AtomicBool::new(false),
-            warned_of_access: AtomicBool::new(false),
-        }
+    pub fn new(root: PathBuf, own_prefixes: Vec<String>) -> Self {
+        Ground { root, own_prefixes, warned_of_name: AtomicBool::new(false), warned_of_access: AtomicBool::new(false) }
     }
 
     /// Reads one directory; `None` where it has gone since its name was read, or may not be entered.
@@ -99,7 +95,7 @@ impl Ground {
             };
             // A directory is judged by a file that could lie in it, so that we do not walk through our own results.
             let key = if is_directory { format!("{prefix}{name}/_") } else { format!("{prefix}{name}") };
-            if is_upload(&key, &self.results_prefix) {
+            if is_upload(&key, &self.own_prefixes) {
                 entries.push(Entry { name, is_directory });
             }
         }

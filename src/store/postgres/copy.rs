@@ -6,8 +6,9 @@
 use crate::model::{IntakeStatus, NewRequest, RowChunk};
 
 pub(super) const STATEMENT: &str = "copy request_rows (batch_key, row_number, line, request_status, reference_id, target, \
-     cells, error_code, error_message, duplicate_of_batch, duplicate_of_row) from stdin (format binary)";
-const COLUMNS: i16 = 11;
+     cells, error_code, error_message, duplicate_of_batch, duplicate_of_row, sent_reference_id, sent_target) from stdin \
+     (format binary)";
+const COLUMNS: i16 = 13;
 /// The OID of type text, fixed for ever.
 const TEXT_OID: i32 = 25;
 
@@ -44,7 +45,7 @@ fn encode_row<'a>(
     text(out, row.target);
     array(out, cells);
     match row.status {
-        IntakeStatus::Pending => out.extend_from_slice(&[0xff; 16]), // four nulls: each is length -1
+        IntakeStatus::Pending => out.extend_from_slice(&[0xff; 24]), // six nulls: each is length -1
         _ => {
             match row.code {
                 Some(code) => text(out, code.as_str()),
@@ -58,6 +59,12 @@ fn encode_row<'a>(
             match row.duplicate_of {
                 Some(row) => number(out, row as i32),
                 None => null(out),
+            }
+            for sent in [row.sent_reference_id, row.sent_target] {
+                match sent {
+                    Some(sent) => text(out, sent),
+                    None => null(out),
+                }
             }
         }
     }

@@ -9,13 +9,13 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{ConnectOptions as _, Connection as _, Executor as _, Pool, Row as _, Transaction};
 
 use super::keys::KEYS_A_PIECE;
-use super::protocol::{Backlog, Finding, ListProtocol, LoadProtocol, Outcome, Protocol, Published, Requeued};
+use super::protocol::{Answers, Backlog, Finding, ListProtocol, LoadProtocol, Outcome, Protocol, Published, Requeued};
 use super::sql::{batch_id, check_conservation, unsigned};
 use super::writing::{Pieces, Writing, Written};
 use super::{Error, StoreConfig};
 use crate::model::{
     Batch, BatchDraft, BatchStatus, Claim, FileCode, Holder, KeyField, KeyScope, Known, ListState, Lookup, Object,
-    Questions, Request, RowChunk, Upload, UploadStatus, Verdicts, fold_address,
+    OwedAnswer, Questions, Reject, Request, RowChunk, SentColumns, Upload, UploadStatus, Verdicts, fold_address,
 };
 
 type Db = sqlx::Postgres;
@@ -23,6 +23,7 @@ type Db = sqlx::Postgres;
 ledger_sql!(Postgres, "queries");
 keys_sql!();
 lists_sql!();
+answers_sql!(Postgres, "queries");
 
 const MAX_LOADS: usize = usize::MAX;
 
@@ -32,6 +33,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "ledger, batches, requests", include_str!("migrations/0001_ledger_batches_requests.sql")),
     (2, "dialect", include_str!("migrations/0002_dialect.sql")),
     (3, "keys, suppression", include_str!("migrations/0003_keys_suppression.sql")),
+    (4, "answers", include_str!("migrations/0004_answers.sql")),
 ];
 
 /// A worker that freezes, or whose machine dies, between the rows and the commit holds the day's counter, and with it

@@ -35,6 +35,8 @@ struct Verdict {
     message: Range<usize>,
     duplicate_of: Option<u32>,
     duplicate_of_batch: Option<Range<usize>>,
+    sent_reference_id: Option<Range<usize>>,
+    sent_target: Option<Range<usize>>,
 }
 
 impl Encoded {
@@ -61,9 +63,15 @@ impl Encoded {
         }
         let message = self.push(row.message);
         let code = row.code.map(|code| code.as_str());
-        let duplicate_of_batch = row.duplicate_of_batch.map(|batch| self.push(batch));
-        let verdict =
-            Verdict { status: row.status.as_str(), code, message, duplicate_of: row.duplicate_of, duplicate_of_batch };
+        let verdict = Verdict {
+            status: row.status.as_str(),
+            code,
+            message,
+            duplicate_of: row.duplicate_of,
+            duplicate_of_batch: row.duplicate_of_batch.map(|batch| self.push(batch)),
+            sent_reference_id: row.sent_reference_id.map(|sent| self.push(sent)),
+            sent_target: row.sent_target.map(|sent| self.push(sent)),
+        };
         self.others.push((entry, verdict));
     }
 
@@ -88,13 +96,16 @@ impl Encoded {
         ]
     }
 
-    fn values_of_verdict(&self, verdict: &Verdict) -> [Value<'_>; 5] {
+    fn values_of_verdict(&self, verdict: &Verdict) -> [Value<'_>; 7] {
+        let or_null = |place: &Option<Range<usize>>| place.as_ref().map_or(Value::Null, |place| self.text(place));
         [
             Value::Text(verdict.status),
             verdict.code.map_or(Value::Null, Value::Text),
             self.text(&verdict.message),
             verdict.duplicate_of.map_or(Value::Null, |row| Value::Number(row.into())),
-            verdict.duplicate_of_batch.as_ref().map_or(Value::Null, |batch| self.text(batch)),
+            or_null(&verdict.duplicate_of_batch),
+            or_null(&verdict.sent_reference_id),
+            or_null(&verdict.sent_target),
         ]
     }
 }
@@ -109,8 +120,11 @@ pub(super) struct Inserts<'c> {
 
 impl<'c> Inserts<'c> {
     pub(super) fn prepare(connection: &'c Locked<'_>, batch_key: i32) -> Result<Self, Error> {
-        const PENDING: &str = "(?,?,?,?,?,?,'PENDING',null,null,null,null)";
-        const OTHER: &str = "(?,?,?,?,?,?,?,?,?,?,?)";
+        const PENDING: (&str, &str) = ("", "(?,?,?,?,?,?,'PENDING')");
+        const OTHER: (&str, &str) = (
+            ", error_code, error_message, duplicate_of_row, duplicate_of_batch, sent_reference_id, sent_target",
+            "(?,?,?,?,?,?,?,?,?,?,?,?,?)",
+        );
         Ok(Inserts {
             batch_key,
             many_pending: Statement::prepare(connection, &sql(PENDING, ROWS))?,
@@ -141,12 +155,13 @@ impl<'c> Inserts<'c> {
     }
 }
 
-/// An INSERT of so many rows. Parameters have no numbers: SQLite looks numbered ones up one by one, through all of them.
-fn sql(row: &str, rows: usize) -> String {
+/// An INSERT of so many rows, with more columns than every row has. Parameters have no numbers: SQLite looks numbered ones up
+/// one by one, through all of them.
+fn sql((columns, row): (&str, &str), rows: usize) -> String {
     let rows = vec![row; rows].join(",");
     format!(
-        "insert into request_rows (batch_key, row_number, line, reference_id, target, cells, request_status, error_code, \
-         error_message, duplicate_of_row, duplicate_of_batch) values {rows}"
+        "insert into request_rows (batch_key, row_number, line, reference_id, target, cells, request_status{columns}) \
+         values {rows}"
     )
 }
 

@@ -52,6 +52,23 @@ impl Place for FolderPlace {
         fs::remove_file(self.path(key)).unwrap();
     }
 
+    async fn get(&self, key: &str) -> Option<Vec<u8>> {
+        fs::read(self.path(key)).ok()
+    }
+
+    async fn leftovers(&self) -> usize {
+        let mut folders = vec![self.0.path().to_owned()];
+        let mut count = 0;
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder).unwrap() {
+                let entry = entry.unwrap();
+                count += usize::from(entry.file_name().as_bytes().starts_with(b"."));
+                folders.extend(entry.file_type().unwrap().is_dir().then(|| entry.path()));
+            }
+        }
+        count
+    }
+
     fn config(&self) -> BucketConfig {
         let url = self.0.path().to_str().unwrap().to_owned();
         BucketConfig { url, settle_ms: SETTLE.as_millis() as u64, ..Default::default() }

@@ -8,7 +8,7 @@ use super::{Place, keys, list, read, set, told};
 use crate::support::s3::{TestBucket, endpoint};
 
 /// A bucket on the real server.
-pub struct S3Place(TestBucket);
+pub struct S3Place(pub TestBucket);
 
 impl S3Place {
     pub async fn new() -> Self {
@@ -24,6 +24,14 @@ impl Place for S3Place {
 
     async fn delete(&self, key: &str) {
         self.0.delete(key).await;
+    }
+
+    async fn get(&self, key: &str) -> Option<Vec<u8>> {
+        self.0.get(key).await
+    }
+
+    async fn leftovers(&self) -> usize {
+        self.0.unfinished().await
     }
 
     fn config(&self) -> BucketConfig {

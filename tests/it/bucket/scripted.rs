@@ -6,6 +6,8 @@ use std::sync::{Arc, Mutex};
 
 use batchdrop::bucket::{Bucket, BucketConfig, Error, ErrorKind};
 use batchdrop::model::Object;
+use bytes::Bytes;
+use futures_util::{StreamExt as _, stream};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -219,4 +221,29 @@ async fn a_server_that_lists_no_versions_is_refused_and_not_taken_for_empty() {
         (error.kind, told(&error).as_str()),
         (ErrorKind::Permanent, "the server lists no ETag, size or time of a.csv")
     );
+}
+
+/// What a server answers to every request but a listing is what it answers to a write, a look and a deletion too.
+#[tokio::test]
+async fn what_cannot_be_written_moved_or_deleted_is_told() {
+    for (status, code, kind, asked) in [
+        ("403 Forbidden", "AccessDenied", ErrorKind::Permanent, 1),
+        ("404 Not Found", "NoSuchBucket", ErrorKind::Permanent, 1),
+        ("503 Slow Down", "SlowDown", ErrorKind::Transient, 3),
+        ("500 Internal Server Error", "InternalError", ErrorKind::Transient, 3),
+    ] {
+        let server = Scripted::reading(refusal(status, code, "")).await;
+        let bucket = Bucket::open(&server.config).await.unwrap();
+        let pieces = stream::iter([Ok(Bytes::from_static(b"rejects"))]).boxed();
+        let error = bucket.write("results/1/a.csv", "text/csv", pieces).await.unwrap_err();
+        assert_eq!(told(&error), format!("cannot write results/1/a.csv: the server answered {} {code}", &status[..3]));
+        assert_eq!((error.kind, server.reads.load(SeqCst)), (kind, asked), "{code}");
+    }
+    // A head has no body that could say more.
+    let server = Scripted::reading("HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").await;
+    let (bucket, object) = server.open().await;
+    for error in [bucket.move_to(&object, "done/a.csv").await.unwrap_err(), bucket.delete(&object).await.unwrap_err()] {
+        assert_eq!(told(&error), "cannot look at a.csv: the server answered 403");
+        assert_eq!(error.kind, ErrorKind::Permanent);
+    }
 }

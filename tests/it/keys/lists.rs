@@ -86,7 +86,7 @@ async fn a_broken_file_leaves_the_list_in_force(to: To) {
         ("lists/stop_1.csv", "name\nAnn\n".to_owned(), "MISSING_REQUIRED_FIELDS"),
         ("lists/stop_2.csv", "phone\n".to_owned(), "NO_DATA_ROWS"),
         ("lists/stop_3.csv", list(&[&["5125550102"], &bad_rows[..]].concat()), "TOO_MANY_INVALID"),
-        ("lists/stop_4.csv", "phone\n5125550102\n\"5125550103\n".to_owned(), "INVALID_FILE_FORMAT"),
+        ("lists/stop_4.csv", "%PDF-1.7 \n5125550102\n".to_owned(), "INVALID_FILE_FORMAT"),
     ];
     for (key, content, _) in &broken {
         app.drop_file(key, content).await;

@@ -242,7 +242,7 @@ async fn a_batch_tells_what_was_known_of_its_file(place: &Place) {
     assert_eq!((batch.newline.as_deref(), batch.compression.as_deref()), (Some("mixed"), Some("gzip")));
     assert_eq!(batch.header_line, Some(3));
     let columns = "select reference_column || ' ' || target_column || ' ' || (select count(*) from batches where column_names is not null) from batches";
-    assert_eq!(place.texts(columns).await, ["1 2 1"]);
+    assert_eq!(place.texts(columns).await, ["2 3 1"]);
     assert_eq!((batch.error_code, batch.error_message), (None, None));
     assert_eq!((batch.deleted_at, batch.deleted_reason), (None, None));
     assert_eq!((batch.last_updated_at, batch.last_updated_by.as_str()), (batch.created_at, "worker@example.com"));

@@ -71,7 +71,7 @@ async fn a_batch_is_read_by_its_key() {
     for (condition, index) in [
         ("row_number = 77", "request_rows_pkey"),
         ("reference_id = '1R321'", "request_rows_pkey"),
-        ("error_code = 'INVALID_PHONE'", "request_rows_findings"),
+        ("error_code = 'INVALID_PHONE'", "request_rows_rejects"),
     ] {
         let plan =
             place.texts(&format!("explain select * from requests where batch_id = '20250812.1' and {condition}")).await;

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use batchdrop::model::{Batch, Request, Upload};
 use batchdrop::store::{Store, StoreConfig};
+use sqlx::Connection as _;
 
 use super::postgres::fresh_database;
 use super::s3::TestBucket;
@@ -107,6 +108,72 @@ impl TestApp {
     pub async fn drop_fixture(&self, path: &str) {
         let name = Path::new(path).file_name().and_then(|name| name.to_str()).expect("a name");
         self.drop_file(name, fixture(path)).await;
+    }
+
+    /// What lies in the bucket under a key.
+    pub async fn get(&self, key: &str) -> Option<Vec<u8>> {
+        match &self.bucket {
+            Bucket::Folder(path) => std::fs::read(path.join(key)).ok(),
+            Bucket::S3(bucket) => bucket.get(key).await,
+        }
+    }
+
+    /// The keys of everything in the bucket, in order.
+    pub async fn keys(&self) -> Vec<String> {
+        match &self.bucket {
+            Bucket::S3(bucket) => bucket.keys().await,
+            Bucket::Folder(path) => {
+                let (mut folders, mut keys) = (vec![path.clone()], Vec::new());
+                while let Some(folder) = folders.pop() {
+                    for entry in std::fs::read_dir(folder).expect("a folder") {
+                        let entry = entry.expect("an entry").path();
+                        if entry.is_dir() {
+                            folders.push(entry);
+                        } else {
+                            let key = entry.strip_prefix(path).expect("below it").to_str().expect("a name in UTF-8");
+                            keys.push(key.to_owned());
+                        }
+                    }
+                }
+                keys.sort();
+                keys
+            }
+        }
+    }
+
+    /// Deletes what lies in the bucket under a key.
+    pub async fn delete(&self, key: &str) {
+        match &self.bucket {
+            Bucket::Folder(path) => std::fs::remove_file(path.join(key)).expect("it was there"),
+            Bucket::S3(bucket) => bucket.delete(key).await,
+        }
+    }
+
+    /// The folder that is the bucket.
+    pub fn folder(&self) -> &Path {
+        match &self.bucket {
+            Bucket::Folder(path) => path,
+            Bucket::S3(_) => panic!("the bucket is no folder"),
+        }
+    }
+
+    /// A batch's or an upload's receipt, found by the key that it must have.
+    pub async fn receipt(&self, folder: &str, stem: &str) -> serde_json::Value {
+        let key = format!("results/{folder}/{stem}.receipt.json");
+        let text = self.get(&key).await.unwrap_or_else(|| panic!("no {key}"));
+        serde_json::from_slice(&text).unwrap_or_else(|error| panic!("{key}: {error}"))
+    }
+
+    /// Runs a statement of an operator's.
+    pub async fn run_sql(&self, sql: &str) {
+        let sql = sqlx::AssertSqlSafe(sql.to_owned());
+        if self.store_url.starts_with("sqlite") {
+            let mut connection = sqlx::SqliteConnection::connect(&self.store_url).await.expect("the test's database");
+            sqlx::query(sql).execute(&mut connection).await.expect("a statement");
+        } else {
+            let mut connection = sqlx::PgConnection::connect(&self.store_url).await.expect("the test's database");
+            sqlx::query(sql).execute(&mut connection).await.expect("a statement");
+        }
     }
 
     /// The program, ready to be started with further arguments.
@@ -258,6 +325,22 @@ impl Drop for Running {
         let _ = self.child.wait();
     }
 }
+
+/// Instantiates a case for every pair of bucket and store.
+macro_rules! everywhere {
+    ($($case:ident)*) => { $(mod $case {
+        use super::*;
+        #[tokio::test]
+        async fn folder_to_sqlite() { super::$case(In::Folder, To::Sqlite).await }
+        #[tokio::test]
+        async fn folder_to_postgres() { super::$case(In::Folder, To::Postgres).await }
+        #[tokio::test]
+        async fn s3_to_sqlite() { super::$case(In::S3, To::Sqlite).await }
+        #[tokio::test]
+        async fn s3_to_postgres() { super::$case(In::S3, To::Postgres).await }
+    })* };
+}
+pub(crate) use everywhere;
 
 /// The bytes of a file under `fixtures/`.
 pub fn fixture(path: &str) -> Vec<u8> {

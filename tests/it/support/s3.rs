@@ -60,4 +60,29 @@ impl TestBucket {
     pub async fn delete(&self, key: &str) {
         self.client.delete_object().bucket(&self.name).key(key).send().await.expect("the object is deleted");
     }
+
+    pub async fn get(&self, key: &str) -> Option<Vec<u8>> {
+        match self.client.get_object().bucket(&self.name).key(key).send().await {
+            Ok(object) => Some(object.body.collect().await.expect("the whole object").into_bytes().to_vec()),
+            Err(error) if error.raw_response().is_some_and(|answer| answer.status().as_u16() == 404) => None,
+            Err(error) => panic!("{key} is not read: {error:?}"),
+        }
+    }
+
+    pub async fn content_type(&self, key: &str) -> Option<String> {
+        let head = self.client.head_object().bucket(&self.name).key(key).send().await.expect("the object is there");
+        head.content_type
+    }
+
+    /// All keys, in order; there are fewer than a page's.
+    pub async fn keys(&self) -> Vec<String> {
+        let page = self.client.list_objects_v2().bucket(&self.name).send().await.expect("a page");
+        page.contents.unwrap_or_default().into_iter().filter_map(|object| object.key).collect()
+    }
+
+    /// Uploads in parts that were neither finished nor taken away.
+    pub async fn unfinished(&self) -> usize {
+        let list = self.client.list_multipart_uploads().bucket(&self.name).send().await.expect("a page");
+        list.uploads().len()
+    }
 }

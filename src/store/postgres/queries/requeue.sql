@@ -3,6 +3,7 @@
 -- is loaded, or being worked on, stays as it is. A FAILED batch stays too, and a new one comes beside it.
 update uploads
 set status = 'WAITING', available_at = now(), settled_at = null, attempts = 0, claim_token = null, batch_id = null,
-    error_code = null, error_message = null
+    error_code = null, error_message = null, answer_due_at = null, answer_attempts = 0, answer_token = null,
+    answer_error = null, answered_at = null
 where status in ('WAITING', 'FAILED', 'REJECTED', 'GONE') and (upload_id = $1 or error_code = $2)
 returning upload_id

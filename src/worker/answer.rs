@@ -1,0 +1,205 @@
+//! The answer to the person who dropped a file, once it is settled.
+//!
+//! ```text
+//! settled ─▶ rejects file (if any row was not PENDING) ─▶ the object: kept, moved or deleted ─▶ receipt ─▶ answered
+//! ```
+//! The ledger has kept since the commit that an answer is owed, so nothing here can have a file loaded twice, and a crash only
+//! delays it. Each step can be done again with the same result. The receipt comes last: whoever finds it finds the
+//! rejects complete. An object that cannot be moved does not hold the receipt up; the answer is then tried again.
+
+mod receipt;
+mod rejects;
+
+use std::io;
+
+use bytes::Bytes;
+use futures_util::{StreamExt as _, stream};
+use tokio_util::sync::CancellationToken;
+
+use super::{Worker, until_lost};
+use crate::bucket::{self, After, Pieces};
+use crate::model::{Batch, OwedAnswer, UploadStatus};
+use crate::store::{self, ErrorKind, Finding};
+use crate::telemetry;
+use receipt::{Facts, Source};
+pub use rejects::rejects_file;
+
+/// What became of an answer in the hands of this worker.
+pub(super) enum Answered {
+    Given,
+    /// Trouble of ours; it will be tried again.
+    PutOff {
+        trouble: String,
+    },
+    GivenBack,
+    /// Another worker took it over.
+    Lost,
+}
+
+/// Why an answer was not given.
+struct Trouble(String);
+
+impl From<store::Error> for Trouble {
+    fn from(error: store::Error) -> Self {
+        Trouble(telemetry::chain(&error))
+    }
+}
+
+impl From<bucket::Error> for Trouble {
+    fn from(error: bucket::Error) -> Self {
+        Trouble(telemetry::chain(&error))
+    }
+}
+
+impl Worker {
+    /// Gives a claimed answer, or gives it up in a way that lets another try follow.
+    pub(super) async fn answer(&self, owed: &OwedAnswer, stop: &CancellationToken) -> Answered {
+        let lease = self.config.lease();
+        let given = tokio::select! {
+            given = self.give(owed, stop) => given,
+            () = until_lost(owed.upload_id, lease, || self.store.renew_answer(owed, lease)) => return Answered::Lost,
+        };
+        let (ended, answered) = match given {
+            Ok(()) => (self.store.answered(owed).await, Answered::Given),
+            Err(_) if stop.is_cancelled() => (self.store.give_back_answer(owed).await, Answered::GivenBack),
+            Err(Trouble(trouble)) => {
+                let wait = self.wait_before_next(owed.attempt);
+                (self.store.put_off_answer(owed, &trouble, wait).await, Answered::PutOff { trouble })
+            }
+        };
+        match ended {
+            Ok(()) => answered,
+            Err(error) if error.kind == ErrorKind::Fenced => Answered::Lost,
+            // The store does not take even this. The lease runs out, and then the answer is claimed again.
+            Err(error) => Answered::PutOff { trouble: telemetry::chain(&error) },
+        }
+    }
+
+    async fn give(&self, owed: &OwedAnswer, stop: &CancellationToken) -> Result<(), Trouble> {
+        let (batch, findings) = match &owed.batch_id {
+            Some(batch_id) => (self.store.batch(batch_id).await?, self.store.findings(batch_id).await?),
+            None => (None, Vec::new()),
+        };
+        let rejects = match &batch {
+            Some(batch) if !findings.is_empty() => self.write_rejects(owed, batch, stop).await?,
+            _ => None,
+        };
+        let (source, moving) = match self.put_away(owed).await {
+            Ok(source) => (source, Ok(())),
+            Err(error) => (Source::Kept, Err(error)),
+        };
+        self.write_receipt(owed, batch.as_ref(), &findings, rejects.as_deref(), &source).await?;
+        Ok(moving?)
+    }
+
+    /// Returns the base name; `None` where answers are switched off.
+    async fn write_rejects(
+        &self,
+        owed: &OwedAnswer,
+        batch: &Batch,
+        stop: &CancellationToken,
+    ) -> Result<Option<String>, Trouble> {
+        let name = format!("{}.rejects.csv", stem(owed.object.base_name()));
+        let Some(key) = self.bucket.config().result_key(&format!("{}/{name}", folder(owed))) else { return Ok(None) };
+        let columns = self.store.sent_columns(&batch.batch_id).await?;
+        let columns = columns.ok_or_else(|| Trouble("the batch is not in the store any more".into()))?;
+        let stop = stop.clone();
+        let pieces = rejects_file(&self.store, &batch.batch_id, &columns).map(move |piece| match piece {
+            // The writing ends by itself then, and cleans up.
+            _ if stop.is_cancelled() => Err(io::Error::other("the worker was asked to stop")),
+            Ok(piece) => Ok(piece),
+            Err(error) => Err(io::Error::other(error)),
+        });
+        self.bucket.write(&key, "text/csv; charset=utf-8", pieces.boxed()).await?;
+        Ok(Some(name))
+    }
+
+    /// Keeps, moves or deletes the object. Only one that is loaded is moved or deleted: any other can be mended where it
+    /// lies, or be worked on again once the configuration is.
+    async fn put_away(&self, owed: &OwedAnswer) -> Result<Source, bucket::Error> {
+        let (UploadStatus::Loaded, Some(batch_id)) = (owed.status, &owed.batch_id) else { return Ok(Source::Kept) };
+        let (object, config) = (&owed.object, self.bucket.config());
+        let (put_away, source) = match config.after {
+            After::Keep => return Ok(Source::Kept),
+            After::Delete => (self.bucket.delete(object).await, Source::Deleted),
+            After::Move => {
+                let key = config.processed_key(&format!("{batch_id}/{}", object.base_name()));
+                let Some(key) = key else { return Ok(Source::Kept) };
+                (self.bucket.move_to(object, &key).await, Source::Moved { key })
+            }
+        };
+        match put_away {
+            Ok(()) => Ok(source),
+            Err(error) if error.kind == bucket::ErrorKind::Gone => Ok(Source::Gone),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn write_receipt(
+        &self,
+        owed: &OwedAnswer,
+        batch: Option<&Batch>,
+        findings: &[Finding],
+        rejects: Option<&str>,
+        source: &Source,
+    ) -> Result<(), Trouble> {
+        let name = format!("{}.receipt.json", stem(owed.object.base_name()));
+        let Some(key) = self.bucket.config().result_key(&format!("{}/{name}", folder(owed))) else { return Ok(()) };
+        let text = receipt::receipt(&Facts { owed, batch, findings, rejects, source });
+        let text = text.map_err(|error| Trouble(format!("the receipt cannot be written as JSON: {error}")))?;
+        let pieces: Pieces<'_> = stream::iter([Ok(Bytes::from(text))]).boxed();
+        Ok(self.bucket.write(&key, "application/json", pieces).await?)
+    }
+}
+
+/// The folder of an upload's answer: its batch's, or one of its own.
+fn folder(owed: &OwedAnswer) -> String {
+    match (&owed.batch_id, owed.status) {
+        (Some(batch_id), _) => batch_id.clone(),
+        // A suppression list.
+        (None, UploadStatus::Loaded) => format!("lists/{}", owed.upload_id),
+        (None, _) => format!("rejected/{}", owed.upload_id),
+    }
+}
+
+/// A file's name without what says that it is a CSV, packed or not, so that the rejects' name falls under the same campaign:
+/// `a` of `a.csv.gz`, and of `a.rejects.csv` too, which otherwise grew with each round.
+fn stem(base_name: &str) -> &str {
+    /// A name may have 255 bytes in a folder; what we put behind it needs a few.
+    const LONGEST: usize = 200;
+    let endings: [&[&str]; 3] = [&[".gz", ".zst", ".zip"], &[".csv", ".tsv", ".txt"], &[".rejects"]];
+    let mut stem = base_name;
+    for group in endings {
+        stem = group.iter().find_map(|ending| without(stem, ending)).unwrap_or(stem);
+    }
+    &stem[..stem.floor_char_boundary(LONGEST)]
+}
+
+/// The name without the ending, whatever its case, if something is left.
+fn without<'a>(name: &'a str, ending: &str) -> Option<&'a str> {
+    let (rest, end) = name.split_at_checked(name.len().checked_sub(ending.len())?)?;
+    (!rest.is_empty() && end.eq_ignore_ascii_case(ending)).then_some(rest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::stem;
+
+    #[test]
+    fn a_stem_is_the_name_without_what_says_that_it_is_a_csv() {
+        for (name, expected) in [
+            ("LATE_PAYMENTS_20250401.csv", "LATE_PAYMENTS_20250401"),
+            ("a.CSV.GZ", "a"),
+            ("a.csv.2025", "a.csv.2025"),
+            ("a.rejects.csv", "a"),
+            ("a.b.txt", "a.b"),
+            ("no_ending", "no_ending"),
+            ("é.csv", "é"),
+            (".csv", ".csv"),
+        ] {
+            assert_eq!(stem(name), expected);
+        }
+        let long = format!("{}.csv", "é".repeat(125));
+        assert_eq!(stem(&long), "é".repeat(100));
+    }
+}
