@@ -13,7 +13,7 @@ use super::output::{line, note, printable, sum, thousands};
 use super::place::{self, Spot};
 use super::{FINDINGS_OR_TROUBLE, OK, USAGE, template};
 use crate::config::Config;
-use crate::model::{Campaign, Dialect, Fault, FileCode, IntakeStatus, Row, Verdicts};
+use crate::model::{BatchStatus, Campaign, Dialect, Fault, FileCode, Header, IntakeStatus, Row, Verdicts};
 use crate::reader::{HeaderRules, Limits, ReadError, Rows};
 use crate::rules::{Judge, Judgement, Router};
 use crate::telemetry;
@@ -28,7 +28,8 @@ What the command cannot know without a store: whether the same content was loade
 what other batches (unique_within) and suppression lists hold.
 Letters and digits of the rows it shows are masked, but for the last four of a target.
 With --json, a file is one object: file, campaign, fault, encoding, delimiter, quote, quote_escape,
-newline, compression, header_line, rows_read, verdicts, counts (of each code), findings. Lines, rows and columns (in characters) count from 1.
+newline, compression, header_line, columns, would_be (the batch's status), rows_read, verdicts,
+counts (of each code), findings. Lines, rows and columns count from 1; those of findings are characters.
 
 Examples:
   batchdrop check LATE_PAYMENTS_20250401.csv
@@ -55,6 +56,10 @@ pub(super) struct CheckArgs {
 struct Checked {
     dialect: Option<Dialect>,
     columns: usize,
+    /// What the columns are, once the header was understood.
+    header: Option<Header>,
+    /// The status that the batch would have; `None` for a file that no campaign takes.
+    would_be: Option<BatchStatus>,
     verdicts: Verdicts,
     fault: Option<Fault>,
     /// Where the fault stands, if it stands anywhere.
@@ -160,6 +165,11 @@ fn check_file(
     let progress = progress(data.len());
     let result = judge_all(progress.wrap_read(file), campaign, limits, limit, &mut checked);
     progress.finish_and_clear();
+    checked.would_be = Some(match &result {
+        Ok(()) if campaign.hold => BatchStatus::Paused,
+        Ok(()) => BatchStatus::Active,
+        Err(_) => BatchStatus::Failed,
+    });
     match result {
         Ok(()) => {}
         Err(ReadError::Fault(fault)) => {
@@ -183,6 +193,7 @@ fn judge_all(
     checked.columns = rows.names.len();
     let header = rows.header(&HeaderRules::of(campaign))?;
     checked.columns = header.names.len();
+    checked.header = Some(header.clone());
     let target = header.target;
     let mut judge = Judge::new(campaign, header).map_err(|why| ReadError::Source(std::io::Error::other(why)))?;
     judge.fits().map_err(ReadError::Fault)?;
@@ -246,10 +257,13 @@ fn show(path: &Path, campaign: Option<&str>, checked: &Checked) {
     if let Some(dialect) = &checked.dialect {
         line(&format!("  {}, {}: {}", written(dialect), count(checked.columns as u64, "column"), rows(checked)));
     }
+    if let Some(header) = &checked.header {
+        line(&format!("  {}", roles(header)));
+    }
     if let Some(fault) = &checked.fault {
         show_fault(&name, fault, checked.spot.as_ref());
-    } else if checked.counts.is_empty() {
-        line("  Clean: every row would be PENDING.");
+    } else {
+        line(&format!("  {}", outcome(checked)));
     }
     for (&code, &count) in &checked.counts {
         let shown: Vec<_> = checked.findings.iter().filter(|finding| finding.code == code).collect();
@@ -264,6 +278,33 @@ fn show(path: &Path, campaign: Option<&str>, checked: &Checked) {
             line("");
             line(&format!("… and {} more {code} like this (--limit 0 shows all)", thousands(more)));
         }
+    }
+}
+
+/// `reference_id is column 1 (Customer-ID), target column 2 (Mobile); 5 more become request_variables`
+fn roles(header: &Header) -> String {
+    let named = |column: usize| format!("column {} ({})", column + 1, printable(&header.names[column]));
+    let more = match header.variables.len() {
+        0 => String::new(),
+        1 => "; 1 more becomes a request_variable".to_owned(),
+        many => format!("; {many} more become request_variables"),
+    };
+    format!("reference_id is {}, target {}{more}", named(header.reference_id), named(header.target))
+}
+
+/// What the worker would make of a file without a fault.
+fn outcome(checked: &Checked) -> String {
+    let held = match checked.would_be {
+        Some(BatchStatus::Paused) => ", once it is resumed",
+        _ => "",
+    };
+    let status = checked.would_be.map_or("", BatchStatus::as_str);
+    let pending = count(checked.verdicts.pending, "request");
+    match checked.counts.is_empty() {
+        true => format!("Clean: would be a batch, {status}: {pending} to contact{held}."),
+        false => format!(
+            "Would be a batch, {status}: {pending} to contact{held}; the other rows are kept with their reason."
+        ),
     }
 }
 
@@ -352,6 +393,13 @@ fn as_json(path: &Path, campaign: Option<&str>, checked: &Checked) -> serde_json
         "newline": checked.dialect.as_ref().map(|dialect| dialect.newline),
         "compression": checked.dialect.as_ref().and_then(|dialect| dialect.compression),
         "header_line": checked.dialect.as_ref().and_then(|dialect| dialect.header_line),
+        // No names: the operator's other columns are their business, and may tell more than they should.
+        "columns": checked.header.as_ref().map(|header| {
+            serde_json::json!({
+                "count": header.names.len(), "reference_id": header.reference_id + 1, "target": header.target + 1,
+            })
+        }),
+        "would_be": checked.would_be.map(BatchStatus::as_str),
         "rows_read": checked.verdicts.total(), "verdicts": checked.verdicts, "counts": checked.counts,
         "findings": findings,
     })

@@ -251,7 +251,8 @@ impl Judge {
             }
         }
         if row.cells.len() != width {
-            let message = format!("{} cells where the header has {width}", row.cells.len());
+            let cells = if row.cells.len() == 1 { "cell" } else { "cells" };
+            let message = format!("{} {cells} where the header has {width}", row.cells.len());
             return finding(RowCode::CellCount, Cow::Owned(message), None);
         }
         let fields = [(target, "target", self.header.target), (reference_id, "reference_id", self.header.reference_id)];

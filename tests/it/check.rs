@@ -92,6 +92,7 @@ fn json_is_one_object_a_file_with_every_field() {
             let fields: BTreeSet<&str> = value.as_object().expect("an object").keys().map(String::as_str).collect();
             let expected = [
                 "campaign",
+                "columns",
                 "compression",
                 "counts",
                 "delimiter",
@@ -105,6 +106,7 @@ fn json_is_one_object_a_file_with_every_field() {
                 "quote_escape",
                 "rows_read",
                 "verdicts",
+                "would_be",
             ];
             assert_eq!(fields, BTreeSet::from(expected), "{file}");
             assert_eq!(value["file"], json!(file));
@@ -179,12 +181,14 @@ fn a_campaign_is_told_by_the_name_of_the_file_or_by_option() {
     exit code 0
     export.csv  (campaign london)
       UTF-8, delimiter ",", 2 columns: 1 row = 1 PENDING
-      Clean: every row would be PENDING.
+      reference_id is column 1 (reference_id), target column 2 (target)
+      Clean: would be a batch, ACTIVE: 1 request to contact.
     "#);
     insta::assert_snapshot!(check(&["--campaign", "late_payments"]).transcript(), @r#"
     exit code 1
     export.csv  (campaign late_payments)
       UTF-8, delimiter ",", 2 columns: 1 row = 1 INVALID
+      reference_id is column 1 (reference_id), target column 2 (target)
 
     export.csv: FAILED NO_VALID_ROWS: the only row cannot be used: 1 INVALID_PHONE (first on line 2)
       Look at what the message counts; most often the wrong column is named target.
@@ -209,7 +213,8 @@ fn a_file_that_cannot_be_read_is_no_finding_and_stops_nothing() {
     exit code 2
     good.csv  (campaign default)
       UTF-8, delimiter ",", 2 columns: 1 row = 1 PENDING
-      Clean: every row would be PENDING.
+      reference_id is column 1 (reference_id), target column 2 (target)
+      Clean: would be a batch, ACTIVE: 1 request to contact.
     --- standard error
     error: nowhere.csv: cannot be read: No such file or directory (os error 2)
     "#);
@@ -277,7 +282,7 @@ fn the_caret_stands_under_what_is_meant() {
     x.csv: FAILED NO_VALID_ROWS: none of the 2 rows can be used: 1 CELL_COUNT (first on line 3), 1 INVALID_VALUE (first on line 2)
       Look at what the message counts; most often the wrong column is named target.
 
-    x.csv:3:1: INVALID CELL_COUNT: 1 cells where the header has 3
+    x.csv:3:1: INVALID CELL_COUNT: 1 cell where the header has 3
           3 | •••" •••••
             | ^^^^^^^^^^
 
