@@ -17,7 +17,8 @@ fn a_file_that_keeps_to_the_schema_is_clean() {
     exit code 0
     good.csv  (campaign late_payments)
       UTF-8, delimiter ",", 9 columns: 4 rows = 4 PENDING
-      Clean: every row would be PENDING.
+      reference_id is column 1 (Reference ID), target column 2 (phone); 7 more become request_variables
+      Clean: would be a batch, ACTIVE: 4 requests to contact.
     "#);
 }
 
@@ -34,6 +35,7 @@ fn a_column_that_the_schema_requires_must_be_there() {
     exit code 1
     missing-column.csv  (campaign late_payments)
       UTF-8, delimiter ",", 3 columns: 0 rows before the fault
+      reference_id is column 1 (reference_id), target column 2 (target); 1 more becomes a request_variable
 
     missing-column.csv: FAILED MISSING_REQUIRED_FIELDS: first_name (required by the campaign's schema; add each as a column)
     "#);
