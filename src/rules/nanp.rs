@@ -76,7 +76,7 @@ impl Plain {
     #[inline]
     pub(super) fn write(&self, out: &mut String) {
         out.push_str("+1");
-        out.extend(self.0.iter().map(|&digit| char::from(digit)));
+        out.push_str(std::str::from_utf8(&self.0).expect("digits are ASCII"));
     }
 }
 

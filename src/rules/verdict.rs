@@ -23,6 +23,8 @@ pub struct Judge {
     keys: Keys,
     /// What must be looked up before usable rows are decided on.
     lookup: Option<Lookup>,
+    /// What is known of other batches and lists where nobody can be asked.
+    nothing: Known,
     max_invalid_percent: f64,
     max_invalid_from_rows: u64,
     verdicts: Verdicts,
@@ -108,6 +110,7 @@ impl Judge {
             targets: Targets::new(campaign.channel, &campaign.region)?,
             keys: Keys::new(campaign),
             lookup: campaign.lookup(),
+            nothing: Known::default(),
             max_invalid_percent: campaign.max_invalid_percent,
             max_invalid_from_rows: campaign.max_invalid_from_rows,
             verdicts: Verdicts::default(),
@@ -135,8 +138,7 @@ impl Judge {
         if let Err(finding) = self.usable(row, reference_id, sent_target) {
             return self.invalid(row, finding);
         }
-        let known = Known::default();
-        let Some(obstacle) = self.keys.claim(reference_id, &self.target, row.number, &known) else {
+        let Some(obstacle) = self.keys.claim(reference_id, &self.target, row.number, &self.nothing) else {
             self.verdicts.pending += 1;
             return self.candidate(reference_id);
         };
