@@ -38,7 +38,8 @@ impl BucketConfig {
     }
 
     /// Whether an object of this key, counted from the bucket's root, can be an upload: no folder marker, no dotfile and
-    /// nothing in a folder whose name starts with a dot, no `*.tmp` or `*.part`, nothing under a prefix of ours.
+    /// nothing in a folder whose name starts with a dot, no `*.tmp` or `*.part`, nothing under a prefix of ours, and nothing
+    /// in a folder that is called like a batch, which we made under a prefix of before.
     pub fn is_upload(&self, key: &str) -> bool {
         is_upload(key, &self.own_prefixes())
     }
@@ -59,8 +60,19 @@ pub(super) fn is_upload(key: &str, own_prefixes: &[String]) -> bool {
     if base_name.ends_with(".tmp") || base_name.ends_with(".part") {
         return false;
     }
+    // What was answered or moved under a prefix of before must not come back as an upload when the configuration changes:
+    // people would be contacted again.
+    if base_name.ends_with(".receipt.json") || key.split('/').rev().skip(1).any(is_batch_id) {
+        return false;
+    }
     // Of whole parts: under the prefix `results` lies `results/a.csv`, but not `results_2025.csv`.
     !own_prefixes.iter().any(|own| key.strip_prefix(own.as_str()).is_some_and(|rest| rest.starts_with('/')))
+}
+
+/// Whether a folder is called as a batch is: `20250401.2`.
+fn is_batch_id(part: &str) -> bool {
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    part.split_once('.').is_some_and(|(day, number)| day.len() == 8 && is_number(day) && is_number(number))
 }
 
 #[cfg(test)]
@@ -106,6 +118,12 @@ mod tests {
         }
         assert!(!is_upload("out/results/a.csv", "out/results"));
         assert!(is_upload("results/a.csv", ""), "switched off");
+        for of_before in
+            ["results/20250812.1/a.rejects.csv", "old/20250812.10/a.csv", "results/rejected/7/a.receipt.json"]
+        {
+            assert!(!is_upload(of_before, "") && !is_upload(of_before, "elsewhere"), "{of_before}");
+        }
+        assert!(is_upload("20250812/a.csv", "") && is_upload("2025081.2/a.csv", "") && is_upload("20250812.1", ""));
         assert!(!is_upload("processed/20250812.1/a.csv", "results/"));
         assert!(is_upload("processed.csv", "results/"));
     }

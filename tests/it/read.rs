@@ -63,6 +63,8 @@ fn a_campaign_tells_how_its_files_are_written() {
     exit code 1
     ODD_1.csv  (campaign odd)
       windows-1252, delimiter "||", quote ', 3 columns: 2 rows = 1 PENDING + 1 INVALID
+      reference_id is column 1 (ref_id), target column 2 (phone); 1 more becomes a request_variable
+      Would be a batch, ACTIVE: 1 request to contact; the other rows are kept with their reason.
 
     ODD_1.csv:4:16: INVALID MISSING_VALUE: name: blank, and required
           4 | •||••••••••••||
