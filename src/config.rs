@@ -17,6 +17,7 @@ use toml::{Table, Value};
 use crate::bucket::{After, BucketConfig};
 use crate::model::{Campaign, Channel, KeyField, Newline, SuppressionList, TableSchema};
 use crate::reader::Limits;
+use crate::serve::ServeConfig;
 use crate::store::StoreConfig;
 use crate::telemetry::LogConfig;
 use crate::worker::WorkerConfig;
@@ -37,6 +38,8 @@ pub struct Config {
     pub worker: WorkerConfig,
     /// How much of a file is taken.
     pub limits: Limits,
+    /// What is told over HTTP, and where.
+    pub serve: ServeConfig,
     /// What is logged, and how.
     pub log: LogConfig,
     /// The rule sets, by name. None at all: one campaign, id 1, that takes every CSV file.
@@ -205,6 +208,9 @@ impl Config {
     }
 
     fn check(&self) -> Result<(), ConfigError> {
+        if let Some(problem) = self.serve.problem() {
+            return Err(ConfigError(problem));
+        }
         self.campaigns()?;
         self.suppression_lists()?;
         if !self.worker.identity.contains('@') {
@@ -439,7 +445,7 @@ fn override_key(table: &mut Table, name: &str, value: &str) -> Result<(), Config
         }
         return Err(unknown());
     }
-    if !["bucket", "store", "worker", "limits", "log"].contains(&section) {
+    if !["bucket", "store", "worker", "limits", "serve", "log"].contains(&section) {
         return Err(unknown());
     }
     let entry = table.entry(section).or_insert_with(|| Value::Table(Table::new()));

@@ -20,9 +20,10 @@
 //! |---|---|---|
 //! | 3 | [`cli`], [`config`] | wire the parts together; only they see the whole configuration |
 //! | 2 | [`worker`] | one upload's life, and the loop around it |
+//! | 2 | [`serve`] | probes and metrics over HTTP |
 //! | 1 | [`reader`], [`rules`] | pure and synchronous: bytes to rows, rows to verdicts |
 //! | 1 | [`bucket`], [`store`] | the edges: folder and S3, PostgreSQL and SQLite |
-//! | 0 | [`model`], [`telemetry`] | the words; what is logged |
+//! | 0 | [`model`], [`telemetry`] | the words; what is logged and measured |
 //!
 //! # What can go wrong
 //! Two families, never mixed. A [`model::Fault`] is the sender's: it becomes the batch's `error_message` and is never
@@ -35,6 +36,7 @@ pub mod config;
 pub mod model;
 pub mod reader;
 pub mod rules;
+pub mod serve;
 pub mod store;
 pub mod telemetry;
 pub mod worker;

@@ -1,11 +1,15 @@
-//! What the worker says of itself while it works: logs, on standard error.
+//! What the worker says of itself while it works: logs, on standard error, and metrics.
 //!
 //! A line's message can be read by itself; what one searches for stands in its fields. No phone number, address or
 //! variable of a person is ever in either.
 
+mod metrics;
+
 use std::io::IsTerminal as _;
 
 use tracing_subscriber::EnvFilter;
+
+pub use metrics::{InProgress, Ledger, Metrics, Outcome, Stage, metrics};
 
 /// What is logged, and how.
 #[derive(Debug, Clone, PartialEq, serde::Deserialize)]

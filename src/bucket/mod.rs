@@ -26,6 +26,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::Object;
+use crate::telemetry::metrics;
 pub use notices::Notice;
 pub use protocol::{Body, Page, Pieces};
 pub use written::After;
@@ -120,7 +121,9 @@ impl Bucket {
 
     /// One page of what lies in the bucket. `after` is the last page's [`Page::next`], `None` for the first.
     pub async fn list(&self, after: Option<&str>) -> Result<Page, Error> {
-        self.inner.list(after).await
+        let page = self.inner.list(after).await;
+        metrics().listed(page.is_ok());
+        page
     }
 
     /// Starts to read exactly this version.

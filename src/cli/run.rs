@@ -11,9 +11,11 @@ use tokio_util::sync::CancellationToken;
 use super::output::{BATCH_HEADER, Table, batch_row, note, printable, thousands};
 use super::{FINDINGS_OR_TROUBLE, OK, SOME_FAILED};
 use crate::bucket::{self, Bucket};
-use crate::config::Config;
+use crate::config::{Config, ConfigError};
+use crate::model::FileCode;
+use crate::serve::{Announcer, Server};
 use crate::store::{self, Store};
-use crate::telemetry;
+use crate::telemetry::{self, metrics};
 use crate::worker::{Ending, Mode, News, Report, Worker};
 
 /// Between two tries to reach a server at the start.
@@ -34,6 +36,9 @@ Examples:
 pub(super) struct RunArgs {
     /// A folder, or s3://BUCKET/PREFIX [config: bucket.url]
     bucket: Option<String>,
+    /// Serve metrics and probes there, such as 127.0.0.1:8600 [config: serve.listen]
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<std::net::SocketAddr>,
     /// Load what is there, wait for nothing, and exit
     #[arg(long)]
     once: bool,
@@ -43,9 +48,14 @@ pub(super) async fn run(args: &RunArgs, mut config: Config, json: bool) -> anyho
     if let Some(url) = &args.bucket {
         config.bucket.url = url.clone();
     }
+    if args.listen.is_some() {
+        config.serve.listen = args.listen;
+        config.serve.problem().map_or(Ok(()), |problem| Err(ConfigError(problem)))?;
+    }
     let (router, lists) = (super::router(&config)?, super::lists(&config)?);
     let stop = CancellationToken::new();
     tokio::spawn(heed_signals(stop.clone()));
+    let server = serve(&config, &stop).await?;
     let waits = !args.once;
     let Some(bucket) = open(waits, &stop, async || Ok(Bucket::open(&config.bucket).await?)).await? else {
         return Ok(OK);
@@ -56,6 +66,9 @@ pub(super) async fn run(args: &RunArgs, mut config: Config, json: bool) -> anyho
         Ok(store)
     });
     let Some(store) = opened.await? else { return Ok(OK) };
+    if let Some(announcer) = &server {
+        announcer.opened(store.clone(), bucket.name());
+    }
 
     let doing = if args.once { "draining" } else { "watching" };
     note(&format!(
@@ -81,6 +94,20 @@ pub(super) async fn run(args: &RunArgs, mut config: Config, json: bool) -> anyho
         _ if args.once && stopped.faulty > 0 => SOME_FAILED,
         _ => OK,
     })
+}
+
+/// Serves from now on, if that is configured. An address that cannot be had is a mistake to be mended, not to be waited for.
+async fn serve(config: &Config, stop: &CancellationToken) -> anyhow::Result<Option<Announcer>> {
+    let server = Server::bind(&config.serve).await;
+    let server = server.map_err(|error| ConfigError(format!("serve.listen: cannot listen there: {error}")))?;
+    let Some(server) = server else { return Ok(None) };
+    metrics().expect_codes(FileCode::ALL.iter().map(|code| code.as_str()));
+    if let Some(address) = server.address() {
+        note(&format!("Serving http://{address}/metrics, /healthz and /readyz."));
+    }
+    let announcer = server.announcer();
+    tokio::spawn(server.run(stop.clone()));
+    Ok(Some(announcer))
 }
 
 /// Opens what the worker needs. One that stays waits for a server that is away, however long; a mistake that waiting does not

@@ -64,9 +64,14 @@ impl Verdicts {
         self.pending + self.duplicate + self.skipped + self.invalid
     }
 
+    /// Each count under its word of `request_status`.
+    pub fn each(&self) -> [(&'static str, u64); 4] {
+        [("PENDING", self.pending), ("DUPLICATE", self.duplicate), ("SKIPPED", self.skipped), ("INVALID", self.invalid)]
+    }
+
     /// The counts under the words of `request_status`, zeros left out.
     pub fn by_status(&self) -> BTreeMap<String, u64> {
-        [("PENDING", self.pending), ("DUPLICATE", self.duplicate), ("SKIPPED", self.skipped), ("INVALID", self.invalid)]
+        self.each()
             .into_iter()
             .filter(|(_, count)| *count > 0)
             .map(|(status, count)| (status.to_owned(), count))

@@ -43,6 +43,8 @@ pub struct Backlog {
     pub claimed: u64,
     /// When the next of both becomes available; zero or less is now. `None` where there is none.
     pub next_due_seconds: Option<f64>,
+    /// How long ago the one that waits longest was first seen; `None` where none waits.
+    pub oldest_waiting_seconds: Option<f64>,
     /// Answers that can be claimed now.
     pub answers_due: u64,
     /// How often the answer was tried, of those owed and in nobody's hands, that was tried least; `None` where there is none.

@@ -539,6 +539,7 @@ macro_rules! ledger_sql {
                         held: unsigned(row.try_get("held")?),
                         claimed: unsigned(row.try_get("claimed")?),
                         next_due_seconds: row.try_get("next_due_seconds")?,
+                        oldest_waiting_seconds: row.try_get("oldest_waiting_seconds")?,
                         answers_due: unsigned(row.try_get("answers_due")?),
                         fewest_tries: row.try_get::<Option<i32>, _>("fewest_tries")?.map(i32::unsigned_abs),
                     })

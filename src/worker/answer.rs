@@ -36,6 +36,18 @@ pub(super) enum Answered {
     Lost,
 }
 
+impl Answered {
+    /// The word under which it is counted.
+    pub(super) fn word(&self) -> &'static str {
+        match self {
+            Answered::Given => "given",
+            Answered::PutOff { .. } => "put_off",
+            Answered::GivenBack => "given_back",
+            Answered::Lost => "lost",
+        }
+    }
+}
+
 /// Why an answer was not given.
 struct Trouble(String);
 

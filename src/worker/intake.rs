@@ -10,7 +10,7 @@
 //! FAILED batch with INTERNAL_ERROR. Nothing here can load an upload twice: whatever is written is written in one
 //! transaction that ends with the fence of the claim.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_util::StreamExt as _;
@@ -20,11 +20,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::reading::{Interrupted, Reading, Said, read_and_judge};
 use super::{Ending, Worker, until_lost};
+use crate::bucket;
 use crate::model::{BatchDraft, Campaign, Claim, Fault, FileCode, Header, KeyScope, Lookup, UploadStatus};
 use crate::reader::{HeaderRules, Limits};
 use crate::rules::filename_date;
 use crate::store::{self, ErrorKind, Load, Outcome, Published};
-use crate::{bucket, telemetry};
+use crate::telemetry::{self, Stage, metrics};
 
 /// Pieces of the object under way between the bucket and the reader.
 const PIECES_UNDER_WAY: usize = 4;
@@ -171,10 +172,13 @@ impl Worker {
         stop: &CancellationToken,
         reading: &mut Reading,
     ) -> Result<Published, Halt> {
+        let start = Instant::now();
         let body = tokio::select! {
             body = self.bucket.read(&claim.object) => body?,
             () = stop.cancelled() => return Err(Halt::Stopped),
         };
+        let opened = Instant::now();
+        metrics().took(Stage::Fetch, opened - start);
         let rules = HeaderRules::of(campaign);
         let mut reader = Reader::start(body, campaign.clone(), rules, self.limits);
         let lookup = campaign.lookup();
@@ -198,7 +202,16 @@ impl Worker {
         }
         let load = load.ok_or_else(|| Halt::Trouble("a file without rows came through the reader".into()))?;
         let draft = self.draft(claim, campaign, reading);
-        Ok(load.publish(claim, &draft, reading.verdicts).await?)
+        let loaded = Instant::now();
+        metrics().took(Stage::Load, loaded - opened);
+        let published = load.publish(claim, &draft, reading.verdicts).await?;
+        metrics().took(Stage::Publish, loaded.elapsed());
+        if let Published::Batch { .. } = published {
+            for (status, rows) in reading.verdicts.each() {
+                metrics().judged(status, rows);
+            }
+        }
+        Ok(published)
     }
 
     /// Does what the reader asks for. The transaction is opened by the first that it says: a file with a fault in its header

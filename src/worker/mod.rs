@@ -21,7 +21,7 @@ use crate::model::{Fault, FileCode, Object};
 use crate::reader::Limits;
 use crate::rules::{Lists, Router};
 use crate::store::{self, Store};
-use crate::telemetry;
+use crate::telemetry::{self, Outcome};
 pub use answer::rejects_file;
 pub use watch::{Mode, Stopped};
 
@@ -111,6 +111,22 @@ pub enum Ending {
     GivenBack,
     /// Another worker took it over.
     Lost,
+}
+
+impl Ending {
+    /// How it is counted: the outcome, and the code of the fault that it ended in.
+    fn measured(&self) -> (Outcome, Option<FileCode>) {
+        match self {
+            Ending::Loaded { .. } => (Outcome::Loaded, None),
+            Ending::Failed { code, .. } => (Outcome::Failed, Some(*code)),
+            Ending::ListLoaded { .. } => (Outcome::ListLoaded, None),
+            Ending::Rejected { fault } => (Outcome::Rejected, Some(fault.code)),
+            Ending::Gone { .. } => (Outcome::Gone, None),
+            Ending::PutOff { .. } => (Outcome::PutOff, None),
+            Ending::GivenBack => (Outcome::GivenBack, None),
+            Ending::Lost => (Outcome::Lost, None),
+        }
+    }
 }
 
 /// One upload, and what became of it.

@@ -11,11 +11,13 @@ use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::answer::Answered;
 use super::{Ending, News, Report, Worker, WorkerConfig};
 use crate::bucket::{Bucket, Notice};
 use crate::model::{FileCode, Object};
+use crate::telemetry::metrics;
 use crate::{bucket, store, telemetry};
 
 /// When the worker ends.
@@ -43,6 +45,8 @@ const DRAIN_TRIES: u32 = 3;
 /// How long an idle slot sleeps before it looks by itself: for retries that are due and leases that ran out.
 const IDLE: Duration = Duration::from_secs(1);
 
+/// Between two signs of life.
+const BEAT: Duration = Duration::from_secs(1);
 /// The wait between listings of a bucket that nothing is dropped in, where each costs money.
 const IDLE_REMOTE: Duration = Duration::from_secs(2);
 
@@ -83,6 +87,7 @@ impl Worker {
         });
         let mut tasks = JoinSet::new();
         tasks.spawn(run.clone().discover());
+        let beating = AbortOnDropHandle::new(tokio::spawn(beat()));
         // Draining lists everything; the queue is left to a worker that stays.
         if self.bucket.has_notices() && mode == Mode::Watch {
             tasks.spawn(run.clone().listen());
@@ -98,6 +103,7 @@ impl Worker {
                 run.troubled.store(true, Ordering::Relaxed);
             }
         }
+        drop(beating);
         if mode == Mode::Drain && self.store.backlog(self.bucket.name()).await.is_ok_and(|backlog| backlog.held > 0) {
             run.troubled.store(true, Ordering::Relaxed);
         }
@@ -121,10 +127,19 @@ impl Worker {
     /// Enters in the ledger what was seen, and wakes the slots if it is new.
     async fn announce(&self, run: &Run, objects: &[Object]) -> Result<u64, store::Error> {
         let new = self.enter(objects).await?;
+        metrics().received(new);
         if new > 0 {
             run.arrivals.notify_waiters();
         }
         Ok(new)
+    }
+}
+
+/// Shows that the worker's tasks get their turns. That an upload makes progress is told by its lease.
+async fn beat() {
+    loop {
+        metrics().beat();
+        tokio::time::sleep(BEAT).await;
     }
 }
 
@@ -238,6 +253,7 @@ impl Run {
     async fn heed(&self, notice: &Notice) {
         let message_id = notice.message_id();
         if let Some(why) = notice.not_understood {
+            metrics().noticed("not_understood");
             if !notice.is_hopeless {
                 tracing::warn!(message_id, why, "a message was not understood, and is left in the queue");
                 return;
@@ -253,11 +269,15 @@ impl Run {
             Err(error) => Err(telemetry::chain(error)),
         };
         if let Err(error) = entered {
+            metrics().noticed("error");
             tracing::warn!(message_id, error, "a notice was not heeded, and comes again");
             return;
         }
         if let Err(error) = self.worker.bucket.heeded(notice).await {
+            metrics().noticed("error");
             tracing::warn!(message_id, error = telemetry::chain(&error), "a notice comes again, in vain");
+        } else if notice.not_understood.is_none() {
+            metrics().noticed("heeded");
         }
     }
 
@@ -306,7 +326,10 @@ impl Run {
         let worker = &self.worker;
         let claim = worker.store.claim(worker.bucket.name(), &worker.config.identity, worker.config.lease()).await?;
         let Some(claim) = claim else { return Ok(false) };
+        let queued = (claim.claimed_at - claim.seen_at).to_std().unwrap_or_default();
+        let in_progress = metrics().begin(claim.object.size, queued);
         let ending = worker.intake(&claim, &self.stop).await;
+        drop(in_progress);
         self.endings.notify_waiters();
         self.tell(Report { object: claim.object, ending });
         Ok(true)
@@ -318,7 +341,9 @@ impl Run {
         let owed = worker.store.claim_answer(worker.bucket.name(), worker.config.lease()).await?;
         let Some(owed) = owed else { return Ok(false) };
         let file = owed.object.key.as_str();
-        match worker.answer(&owed, &self.stop).await {
+        let answered = worker.answer(&owed, &self.stop).await;
+        metrics().answered(answered.word());
+        match answered {
             Answered::Given => tracing::debug!(file, "answer given"),
             Answered::PutOff { trouble } => {
                 tracing::warn!(
@@ -397,6 +422,8 @@ impl Run {
     /// Says once what became of an upload. The key is a file's name, chosen by its sender; nothing of its content.
     fn tell(&self, report: Report) {
         let file = report.object.key.as_str();
+        let (outcome, code) = report.ending.measured();
+        metrics().processed(outcome, code.map(FileCode::as_str));
         match &report.ending {
             Ending::Loaded { batch_id } => tracing::info!(file, batch_id, "batch loaded"),
             Ending::Failed { batch_id, code } => {

@@ -12,6 +12,7 @@ mod main_job;
 mod notices;
 mod read;
 mod rows;
+mod serving;
 mod soak;
 mod store;
 mod support;

@@ -223,7 +223,15 @@ async fn another_buckets_uploads_are_left_alone(place: &Place) {
     assert!(claim(&store).await.is_none());
     assert_eq!(
         store.backlog(BUCKET).await.unwrap(),
-        Backlog { waiting: 0, held: 0, claimed: 0, next_due_seconds: None, answers_due: 0, fewest_tries: None }
+        Backlog {
+            waiting: 0,
+            held: 0,
+            claimed: 0,
+            next_due_seconds: None,
+            oldest_waiting_seconds: None,
+            answers_due: 0,
+            fewest_tries: None
+        }
     );
     assert_eq!(place.dump().await, before);
     assert!(store.claim("s3://other", "worker-1", LEASE).await.unwrap().is_some());
@@ -239,6 +247,7 @@ async fn the_backlog_counts_what_is_open(place: &Place) {
     let backlog = store.backlog(BUCKET).await.unwrap();
     assert_eq!((backlog.waiting, backlog.claimed), (3, 1));
     assert!(backlog.next_due_seconds.unwrap() <= 0.0, "{backlog:?}");
+    assert!(backlog.oldest_waiting_seconds.unwrap() >= 0.0, "{backlog:?}");
 
     for _ in 0..3 {
         let claim = claim(&store).await.unwrap();

@@ -1,0 +1,204 @@
+//! What the worker tells over HTTP: metrics that count what happened, and probes that say what is missing.
+
+use std::collections::BTreeSet;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+use super::support::app::{In, Running, TestApp, To, contacts};
+
+const TOKEN: &str = "a-token-for-this-test-alone";
+
+/// An answer to a GET.
+struct Answer {
+    status: u16,
+    head: String,
+    body: String,
+}
+
+impl Answer {
+    /// The value of a sample, named with its labels.
+    fn sample(&self, name: &str) -> f64 {
+        let found = self.body.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        found.unwrap_or_else(|| panic!("no {name} in\n{}", self.body)).parse().expect("a number")
+    }
+}
+
+async fn get(address: &str, path: &str, header: &str) -> Answer {
+    let mut stream = tokio::net::TcpStream::connect(address).await.expect("the program listens");
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{header}\r\n");
+    stream.write_all(request.as_bytes()).await.expect("it reads");
+    let mut text = String::new();
+    stream.read_to_string(&mut text).await.expect("it answers");
+    let (head, body) = text.split_once("\r\n\r\n").expect("a head and a body");
+    let status = head.split(' ').nth(1).and_then(|word| word.parse().ok()).expect("a status");
+    Answer { status, head: head.to_lowercase(), body: body.to_owned() }
+}
+
+/// Where the program says that it serves.
+async fn address_of(app: &TestApp, running: &Running) -> String {
+    let said =
+        || running.log().split_once("Serving http://").and_then(|(_, rest)| Some(rest.split_once('/')?.0.to_owned()));
+    app.wait_until("it serves", || async { said().is_some() }).await;
+    said().expect("said just now")
+}
+
+async fn counts_what_happened(dropped: In, to: To) {
+    let app = TestApp::new(dropped, to).await;
+    app.drop_file("good.csv", contacts(100, 1)).await;
+    app.drop_file("empty.csv", "").await;
+    app.drop_file("notes.txt", "x").await;
+    let running = app.start(&["run", "--listen", "127.0.0.1:0"]);
+    let address = address_of(&app, &running).await;
+    app.wait_until("all is settled", || async { app.uploads_to_settle(3).await == 0 }).await;
+    let receipt = format!("results/{}/good.receipt.json", app.batch_of("good.csv").await.batch_id);
+    app.wait_until("it is answered", || async { app.get(&receipt).await.is_some() }).await;
+
+    let ready = get(&address, "/readyz", "").await;
+    assert_eq!((ready.status, ready.body.as_str()), (200, "ready\n"));
+    assert_eq!(get(&address, "/healthz", "").await.status, 200);
+
+    let metrics = get(&address, "/metrics", "").await;
+    assert!(metrics.head.contains("content-type: application/openmetrics-text; version=1.0.0"), "{}", metrics.head);
+    for (sample, expected) in [
+        ("batchdrop_files_received_total", 3.0),
+        ("batchdrop_files_processed_total{outcome=\"loaded\"}", 1.0),
+        ("batchdrop_files_processed_total{outcome=\"failed\"}", 1.0),
+        ("batchdrop_files_processed_total{outcome=\"rejected\"}", 1.0),
+        ("batchdrop_files_processed_total{outcome=\"put_off\"}", 0.0),
+        ("batchdrop_files_failed_total{code=\"EMPTY_FILE\"}", 1.0),
+        ("batchdrop_files_failed_total{code=\"UNKNOWN_CAMPAIGN\"}", 1.0),
+        ("batchdrop_files_failed_total{code=\"INTERNAL_ERROR\"}", 0.0),
+        ("batchdrop_rows_total{status=\"PENDING\"}", 97.0),
+        ("batchdrop_rows_total{status=\"DUPLICATE\"}", 2.0),
+        ("batchdrop_rows_total{status=\"INVALID\"}", 1.0),
+        ("batchdrop_rows_total{status=\"SKIPPED\"}", 0.0),
+        ("batchdrop_stage_duration_seconds_count{stage=\"queue\"}", 3.0),
+        ("batchdrop_stage_duration_seconds_count{stage=\"publish\"}", 1.0),
+        ("batchdrop_file_size_bytes_count", 3.0),
+        ("batchdrop_uploads_in_progress", 0.0),
+        ("batchdrop_bucket_list_calls_total{result=\"error\"}", 0.0),
+        ("batchdrop_lease_losses_total", 0.0),
+        ("batchdrop_bucket_reachable", 1.0),
+        ("batchdrop_store_reachable", 1.0),
+        ("batchdrop_uploads_waiting", 0.0),
+        ("batchdrop_oldest_waiting_seconds", 0.0),
+        ("batchdrop_build_info{version=\"0.1.0\"}", 1.0),
+    ] {
+        assert_eq!(metrics.sample(sample), expected, "{sample}");
+    }
+    let listings = metrics.sample("batchdrop_bucket_list_calls_total{result=\"ok\"}");
+    assert!(listings >= 1.0, "a listing found the files");
+    let now = chrono::Utc::now().timestamp() as f64;
+    for time in ["batchdrop_heartbeat_timestamp_seconds", "batchdrop_last_success_timestamp_seconds"] {
+        assert!((now - metrics.sample(time)).abs() < 60.0, "{time}");
+    }
+    assert!(!metrics.body.contains("good.csv") && !metrics.body.contains("555"), "nothing of files or persons");
+}
+
+#[tokio::test]
+async fn metrics_count_what_happened_to_a_folder_on_sqlite() {
+    counts_what_happened(In::Folder, To::Sqlite).await;
+}
+
+#[tokio::test]
+async fn metrics_count_what_happened_to_s3_on_postgres() {
+    counts_what_happened(In::S3, To::Postgres).await;
+}
+
+#[tokio::test]
+async fn what_waits_is_counted_from_the_ledger() {
+    let mut app = TestApp::new(In::Folder, To::Postgres).await;
+    app.configure(
+        "[campaigns.a]\nid = 1\nfiles = '*.csv'\nsuppression = ['stop']\n[suppression.stop]\nfiles = 'stop.txt'\n",
+    );
+    app.drop_file("held.csv", contacts(3, 1)).await;
+    let running = app.start(&["run", "--listen", "127.0.0.1:0"]);
+    let address = address_of(&app, &running).await;
+    app.wait_until("it is held", || async {
+        get(&address, "/metrics", "").await.sample("batchdrop_uploads_held") == 1.0
+    })
+    .await;
+    assert!(get(&address, "/metrics", "").await.sample("batchdrop_oldest_waiting_seconds") > 0.0);
+}
+
+#[tokio::test]
+async fn while_the_store_is_away_it_lives_and_is_not_ready() {
+    let mut app = TestApp::new(In::Folder, To::Sqlite).await;
+    app.set("STORE_CONNECT_SECONDS", "1");
+    let running = app.start(&["run", "--listen", "127.0.0.1:0", "--store", "postgres://nobody@127.0.0.1:1/none"]);
+    let address = address_of(&app, &running).await;
+    assert_eq!(get(&address, "/healthz", "").await.status, 200);
+    let ready = get(&address, "/readyz", "").await;
+    assert_eq!(ready.status, 503);
+    assert!(ready.body.starts_with("the bucket and the store are not both open yet"), "{}", ready.body);
+    assert_eq!(get(&address, "/metrics", "").await.sample("batchdrop_store_reachable"), 0.0);
+}
+
+#[tokio::test]
+async fn a_worker_whose_bucket_went_away_is_not_ready() {
+    let app = TestApp::new(In::Folder, To::Sqlite).await;
+    let running = app.start(&["run", "--listen", "127.0.0.1:0"]);
+    let address = address_of(&app, &running).await;
+    app.wait_until("it is ready", || async { get(&address, "/readyz", "").await.status == 200 }).await;
+    std::fs::rename(app.folder(), app.folder().with_extension("away")).expect("renamed");
+    app.wait_until("it is not ready", || async { get(&address, "/readyz", "").await.status == 503 }).await;
+    std::fs::rename(app.folder().with_extension("away"), app.folder()).expect("renamed back");
+    app.wait_until("it is ready again", || async { get(&address, "/readyz", "").await.status == 200 }).await;
+}
+
+#[tokio::test]
+async fn others_can_reach_it_only_with_a_token() {
+    let mut app = TestApp::new(In::Folder, To::Sqlite).await;
+    let refused = app.output(&["run", "--listen", "0.0.0.0:0"]);
+    assert_eq!(refused.status.code(), Some(2));
+    insta::assert_snapshot!(String::from_utf8_lossy(&refused.stderr), @"error: serve.listen is 0.0.0.0:0, which others can reach: set a token by BATCHDROP_SERVE_READ_TOKEN, or listen on 127.0.0.1");
+
+    app.set("SERVE_READ_TOKEN", "short");
+    let refused = app.output(&["run", "--listen", "0.0.0.0:0"]);
+    insta::assert_snapshot!(String::from_utf8_lossy(&refused.stderr), @"error: serve.read_token must have 16 characters or more, chosen at random");
+
+    app.set("SERVE_READ_TOKEN", TOKEN);
+    let running = app.start(&["run", "--listen", "0.0.0.0:0"]);
+    let address = address_of(&app, &running).await.replace("0.0.0.0", "127.0.0.1");
+    assert_eq!(get(&address, "/metrics", "").await.status, 401);
+    assert_eq!(get(&address, "/metrics", "Authorization: Bearer something-else\r\n").await.status, 401);
+    assert_eq!(get(&address, "/metrics", &format!("Authorization: Bearer {TOKEN}\r\n")).await.status, 200);
+    assert_eq!(get(&address, "/metrics", &format!("Syllable-API-Key: {TOKEN}\r\n")).await.status, 200);
+    assert_eq!(get(&address, "/healthz", "").await.status, 200, "probes show no token");
+    assert!(!running.log().contains(TOKEN));
+}
+
+#[tokio::test]
+async fn an_address_that_is_taken_is_told() {
+    let app = TestApp::new(In::Folder, To::Sqlite).await;
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = taken.local_addr().expect("an address").to_string();
+    let refused = app.output(&["run", "--listen", &address]);
+    assert_eq!(refused.status.code(), Some(2));
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(said.starts_with("error: serve.listen: cannot listen there: Address already in use"), "{said}");
+}
+
+/// The README lists every metric, and no other.
+#[tokio::test]
+async fn the_readme_lists_every_metric() {
+    let app = TestApp::new(In::Folder, To::Sqlite).await;
+    let running = app.start(&["run", "--listen", "127.0.0.1:0"]);
+    let address = address_of(&app, &running).await;
+    let metrics = get(&address, "/metrics", "").await;
+    let exported: BTreeSet<&str> = metrics
+        .body
+        .lines()
+        .filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '))
+        .map(|(name, _)| name)
+        .collect();
+    let readme = include_str!("../../README.md");
+    let listed: BTreeSet<&str> = readme
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `batchdrop_")?.split_once('`'))
+        .map(|(name, _)| name.split('{').next().unwrap_or(name))
+        .map(|name| name.trim_end_matches("_total").trim_end_matches("_info"))
+        .collect();
+    let exported: BTreeSet<&str> = exported.into_iter().filter_map(|name| name.strip_prefix("batchdrop_")).collect();
+    assert_eq!(listed, exported);
+}
