@@ -112,7 +112,12 @@ fn write_out(
     let file = open(path).map_err(Ended::Trouble)?;
     let mut rows = Rows::open(file, format, limits)?;
     let header_line = rows.dialect.header_line;
-    if let Some(line) = header_line.filter(|_| rows.is_below_a_title) {
+    if rows.seems_headless {
+        rows.number_columns();
+        let text = "there seems to be no header, so the columns are numbered; a campaign's names would name them";
+        notes.say(header_line.unwrap_or(1), 1, text);
+    }
+    if let Some(line) = rows.dialect.header_line.filter(|_| rows.is_below_a_title) {
         notes.say(line, 1, "the header is taken to be here; the lines above it are not read");
     }
     if let Some(column) = rows.broken_name {

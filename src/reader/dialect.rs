@@ -1,26 +1,23 @@
 //! How a file is written, judged from its beginning, as far as the campaign does not say it.
 //!
 //! For each candidate the beginning is cut into rows, and the one wins with which the most rows make sense and have as
-//! many cells as the header; on a tie the one with more cells in the header, then the first of [`DELIMITERS`]. Other
+//! many cells as the header; on a tie the one that leaves more values whole (numbers, dates, addresses), then the one
+//! with more cells in the header, then the first of [`DELIMITERS`]. Other
 //! quotes, an escape and rarer delimiters are looked at only where they may explain what the usual ones do not: a wrong
 //! guess does more harm than a plain reading. Where none gives two cells, it is the comma.
 //!
 //! Rows count before header cells because a header alone misleads: `reference_id;target;name, first` has a comma
 //! too, but only with the semicolon do the rows below agree with it.
 
-use super::grammar::{Grammar, QUOTE, is_quoted};
-use super::mend::{Cut, cut};
-use super::scan::Scan;
-use crate::model::{CellSpan, Format};
+use super::grammar::{Grammar, QUOTE};
+use super::look::{Look, Sample};
+use crate::model::Format;
 
 /// The delimiters in use, the likeliest first.
 const DELIMITERS: [&str; 4] = [",", ";", "\t", "|"];
 
 /// Delimiters that are seen too, and that are part of many cells otherwise: the whole beginning must agree on them.
 const RARE_DELIMITERS: [&str; 4] = ["^", "~", ":", " "];
-
-/// Rows above the header that are looked for.
-const MOST_ROWS_ABOVE: usize = 20;
 
 /// What was found.
 pub(super) struct Found {
@@ -29,6 +26,8 @@ pub(super) struct Found {
     pub newline: &'static str,
     /// Rows above the header: a title, say.
     pub rows_above: usize,
+    /// The first row looks like data.
+    pub seems_headless: bool,
 }
 
 /// Judges by `beginning`; `is_all` says that it is the whole file.
@@ -57,44 +56,16 @@ pub(super) fn detect(beginning: &[u8], is_all: bool, told: &Format, cells: usize
         }
     }
     let newline = told.newline.map_or(best.newline(), |newline| newline.as_str());
-    Found { grammar: best.grammar, newline, rows_above: best.rows_above }
-}
-
-/// The beginning of a file, and what is known of it beforehand.
-struct Sample<'a> {
-    bytes: &'a [u8],
-    is_all: bool,
-    told: &'a Format,
-    cells: usize,
-}
-
-/// What a candidate makes of the beginning.
-struct Look {
-    grammar: Grammar,
-    /// Rows that are not blank, those above the header not counted.
-    rows: usize,
-    /// Those of them that make sense and have as many cells as the header, itself counted.
-    agreeing: usize,
-    header_cells: usize,
-    rows_above: usize,
-    /// Cells in quotes.
-    quoted: usize,
-    /// Some column has every cell that is not blank in quotes.
-    has_quoted_column: bool,
-    /// Every cell but a row's first begins with a space.
-    is_padded: bool,
-    /// Every second cell is empty: the delimiter stands twice between two cells.
-    is_doubled: bool,
-    /// Some column has a number in every row below the header.
-    has_numbers: bool,
-    /// Line ends of each kind behind rows: LF, CR LF, CR.
-    line_ends: [usize; 3],
+    Found { grammar: best.grammar, newline, rows_above: best.rows_above, seems_headless: best.seems_headless }
 }
 
 impl Look {
     /// A table with rows above its header must not beat one without: what stands there might be the header itself.
-    fn score(&self) -> (bool, usize, usize) {
-        if self.header_cells > 1 { (self.is_good(), self.agreeing, self.header_cells) } else { (false, 0, 0) }
+    fn score(&self) -> (bool, usize, usize, usize) {
+        match self.header_cells {
+            0 | 1 => (false, 0, 0, 0),
+            cells => (self.is_good(), self.agreeing, self.typed_bytes, cells),
+        }
     }
 
     /// Every row agrees with the header.
@@ -120,15 +91,6 @@ impl Look {
         }
         let has_better_columns = self.agreeing == usual.agreeing && self.has_quoted_column && usual.quoted == 0;
         self.quoted > 1 && self.is_good() && (self.agreeing > usual.agreeing || has_better_columns)
-    }
-
-    fn newline(&self) -> &'static str {
-        match self.line_ends {
-            [_, 0, 0] => "lf",
-            [0, _, 0] => "crlf",
-            [0, 0, _] => "cr",
-            _ => "mixed",
-        }
     }
 }
 
@@ -163,136 +125,6 @@ impl Sample<'_> {
         }
         best.unwrap_or_else(|| self.look(usual))
     }
-
-    /// Cuts the beginning into rows.
-    fn look(&self, grammar: Grammar) -> Look {
-        let comment = self.told.comment.as_deref().unwrap_or_default().as_bytes();
-        let (mut rest, mut cells, mut rows) = (self.bytes, Vec::new(), Vec::new());
-        let mut columns = Columns::default();
-        let mut line_ends = [0; 3];
-        let mut cut_off = None;
-        loop {
-            let blank = rest.iter().take_while(|byte| matches!(byte, b'\n' | b'\r')).count();
-            rest = &rest[blank..];
-            if rest.is_empty() {
-                break;
-            }
-            if !comment.is_empty() && rest.starts_with(comment) {
-                rest = &rest[grammar.line_end(rest, 0).unwrap_or(rest.len())..];
-                continue;
-            }
-            let width = rows.first().map(|row: &RowLook| row.cells);
-            let cut = match cut(rest, self.is_all, false, &grammar, width, &mut cells) {
-                Ok(cut) => cut,
-                Err(Scan::Unfinished { .. }) => {
-                    cut_off = Some(cells.len());
-                    break;
-                }
-                Err(_) => break,
-            };
-            let row = &rest[..cut.length];
-            if !is_blank(row) {
-                rows.push(columns.add(row, &cells, &cut));
-            }
-            rest = &rest[cut.length..];
-            match rest {
-                [b'\r', b'\n', ..] => line_ends[1] += 1,
-                [b'\n', ..] => line_ends[0] += 1,
-                [b'\r', ..] => line_ends[2] += 1,
-                _ => {}
-            }
-        }
-        // A header longer than the beginning is judged by the part that is there.
-        if let (true, Some(cells)) = (rows.is_empty(), cut_off) {
-            rows.push(RowLook { cells, filled: cells, is_broken: false });
-        }
-
-        let rows_above = self.rows_above(&rows);
-        let rows = &rows[rows_above..];
-        let header_cells = rows.first().map_or(0, |row| row.cells);
-        let agreeing = rows.iter().filter(|row| row.cells == header_cells && !row.is_broken).count();
-        Look {
-            grammar,
-            rows: rows.len(),
-            agreeing,
-            header_cells,
-            rows_above,
-            quoted: columns.quoted,
-            has_quoted_column: columns
-                .filled
-                .iter()
-                .zip(&columns.in_quotes)
-                .any(|(all, quoted)| *all > 1 && all == quoted),
-            is_padded: header_cells > 1 && !columns.has_unpadded,
-            is_doubled: header_cells > 2 && !columns.has_undoubled,
-            has_numbers: columns.numbers.iter().any(|count| count + 1 == rows.len()),
-            line_ends,
-        }
-    }
-
-    /// How many rows stand above the header: up to a few with one cell that is not blank, as a title has, above a table
-    /// of which nearly every row has as many cells as its first, all of them filled there.
-    fn rows_above(&self, rows: &[RowLook]) -> usize {
-        if self.told.skip_rows > 0 || !self.told.header {
-            return 0;
-        }
-        let above = rows.iter().take_while(|row| row.filled <= 1).count();
-        let Some(header) = rows.get(above) else { return 0 };
-        let table = &rows[above..];
-        let agreeing = table.iter().filter(|row| row.cells == header.cells).count();
-        let is_table = header.filled == header.cells && header.cells > 1 && table.len() > 2;
-        if above <= MOST_ROWS_ABOVE && is_table && agreeing * 10 >= table.len() * 9 { above } else { 0 }
-    }
-}
-
-/// A row of the beginning.
-struct RowLook {
-    cells: usize,
-    /// Cells that are not blank.
-    filled: usize,
-    is_broken: bool,
-}
-
-/// What the cells of each column look like.
-#[derive(Default)]
-struct Columns {
-    filled: Vec<usize>,
-    in_quotes: Vec<usize>,
-    numbers: Vec<usize>,
-    quoted: usize,
-    has_unpadded: bool,
-    has_undoubled: bool,
-}
-
-impl Columns {
-    fn add(&mut self, row: &[u8], cells: &[CellSpan], cut: &Cut) -> RowLook {
-        let wider = cells.len().max(self.filled.len());
-        for counts in [&mut self.filled, &mut self.in_quotes, &mut self.numbers] {
-            counts.resize(wider, 0);
-        }
-        self.has_undoubled |= cells.len().is_multiple_of(2);
-        let mut filled = 0;
-        for (column, cell) in cells.iter().enumerate() {
-            let value = row[cell.start as usize..cell.end as usize].trim_ascii();
-            let quoted = usize::from(is_quoted(cell) && cut.broken.is_none());
-            self.quoted += quoted;
-            self.has_unpadded |= column > 0 && row.get(cell.raw_start as usize) != Some(&b' ');
-            self.has_undoubled |= column % 2 == 1 && cell.end > cell.raw_start;
-            if !value.is_empty() {
-                filled += 1;
-                self.filled[column] += 1;
-                self.in_quotes[column] += quoted;
-                let is_number = value.iter().all(|byte| byte.is_ascii_digit() || b".,+-".contains(byte));
-                self.numbers[column] += usize::from(is_number);
-            }
-        }
-        RowLook { cells: cells.len(), filled, is_broken: cut.broken.is_some() }
-    }
-}
-
-/// Nothing but white space, quotes and delimiters of any kind, as above the header of some exports.
-pub(super) fn is_blank(row: &[u8]) -> bool {
-    row.iter().all(|byte| byte.is_ascii_whitespace() || *byte == QUOTE || b",;|".contains(byte))
 }
 
 #[cfg(test)]
@@ -331,6 +163,10 @@ mod tests {
             ("reference_id", ","),
             ("", ","),
             ("\n\n", ","),
+            // Both give two cells everywhere; one cuts dates and amounts apart.
+            ("day;price,gross\n2024-05-01;1,50\n2024-05-02;2,50\n", ";"),
+            ("sold;stock,total\n1,250;3,400\n1,350;3,500\n", ";"),
+            ("day,hour;zone\n2024-05-01,10:30;x\n2024-05-02,11:30;y\n", ","),
             // The rarer ones, where all rows agree.
             ("id^phone^amount\n1^2^3,5\n4^5^6,5\n7^8^9,5\n0^1^2,5\n", "^"),
             ("id~phone\n1~2\n", "~"),
@@ -385,12 +221,34 @@ mod tests {
             ("Contacts,,\n\nby Ann,,\nid,phone,name\n1,2,a\n3,4,b\n", 2),
             ("Contacts of May\nid,phone\n1,2\n", 0),
             ("Contacts of May\nid,phone\n1,2\n3\n", 0),
-            ("Contacts, May\nid,phone,name\n1,2,a\n3,4,b\n", 0),
+            ("Contacts, May\nid,phone,name\n1,2,a\n3,4,b\n", 1),
+            // It may be the header itself, with a delimiter too few: the row below has values.
+            ("idphone,name\n1,2,a\n3,4,b\n5,6,c\n", 0),
+            ("Contacts, May\nid,phone,name\nx,y,a\nz,w,b\n", 0),
             ("id\n1,2\n3,4\n5,\n", 1),
             ("id\n1\n2\n", 0),
         ];
         for (text, rows_above) in cases {
             assert_eq!(found(text).rows_above, rows_above, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_row_of_values_is_told_from_a_header() {
+        let cases = [
+            ("2024-05-01,Ann\n2024-05-02,Bob\n", true),
+            ("A1,(512) 555-0142,Ana\nA2,212-555-0187,Bo\n", true),
+            ("1,2,x\n3,4,y\n", true),
+            ("ann@example.com,Ann\n", true),
+            ("day,name\n2024-05-02,Bob\n", false),
+            ("name,2023,2024\nAnn,12,15\n", false),
+            ("name,7\nAnn,12\n", false),
+            ("name,2024-05-01\nAnn,3\nBob,4\n", false),
+            ("name,city\nAnn,Bonn\n", false),
+            ("5125550142\n5125550143\n", false),
+        ];
+        for (text, seems_headless) in cases {
+            assert_eq!(found(text).seems_headless, seems_headless, "{text:?}");
         }
     }
 

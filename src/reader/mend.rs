@@ -4,7 +4,7 @@
 //! opens nor closes a cell is a character like others. The cells before the first one in question keep their meaning.
 //! Nothing is mended in silence: the row is marked, and its judge makes it INVALID. The rows below it are not touched.
 
-use super::grammar::{Border, Grammar};
+use super::grammar::{Border, Grammar, is_quoted};
 use super::scan::{Scan, behind_padding, line_breaks, opening_quote, quoted_end, scan, span, unquoted_end};
 use crate::model::CellSpan;
 
@@ -41,7 +41,7 @@ pub(super) fn cut(
 ) -> Result<Cut, Scan> {
     match scan(bytes, is_all, grammar, cells) {
         Scan::Row { length, breaks, has_escapes } => {
-            let cut = Cut { length, breaks, has_escapes, broken: None };
+            let cut = Cut { length, breaks, has_escapes, broken: torn(&bytes[..length], grammar, cells) };
             if breaks > 0 && columns.is_some_and(|columns| columns != cells.len()) {
                 return Ok(apart(&bytes[..length], grammar, columns.unwrap_or_default(), cells).unwrap_or(cut));
             }
@@ -51,6 +51,38 @@ pub(super) fn cut(
         Scan::TooManyCells => Err(Scan::TooManyCells),
         broken => mend(bytes, is_all, is_at_limit, grammar, columns, cells, broken),
     }
+}
+
+/// The cell in which a quoted value begins behind other text, and is torn by the delimiter in it: `a"b, c",d`, where
+/// the delimiter before the quote got lost. A quote at the end of a word, as in `5" pipe`, begins nothing.
+#[inline]
+fn torn(row: &[u8], grammar: &Grammar, cells: &[CellSpan]) -> Option<usize> {
+    let quote = grammar.quote?;
+    if is_quoted_otherwise(row, quote, cells) {
+        return Some(0);
+    }
+    memchr::memchr(quote, row)?;
+    let value = |cell: &CellSpan| &row[cell.start as usize..cell.end as usize];
+    let is_odd = |cell: &CellSpan| !is_quoted(cell) && memchr::memchr_iter(quote, value(cell)).count() % 2 == 1;
+    let begins = |cell: &CellSpan| {
+        let last = memchr::memrchr(quote, value(cell)).filter(|_| is_odd(cell));
+        last.and_then(|last| value(cell).get(last + 1)).is_some_and(|next| !next.is_ascii_whitespace())
+    };
+    let stray = cells.iter().position(begins)?;
+    let ends = |cell: &CellSpan| value(cell).ends_with(&[quote]) && is_odd(cell);
+    cells[stray + 1..].iter().any(ends).then_some(stray)
+}
+
+/// Whether all cells stand in quotes of another kind than the file has, or are torn by a delimiter in such quotes: the
+/// row was put in from elsewhere.
+#[inline]
+fn is_quoted_otherwise(row: &[u8], quote: u8, cells: &[CellSpan]) -> bool {
+    let other = if quote == b'"' { b'\'' } else { b'"' };
+    let has_end = |cell: &CellSpan| {
+        let value = &row[cell.start as usize..cell.end as usize];
+        value.first() == Some(&other) || value.last() == Some(&other)
+    };
+    row.first() == Some(&other) && cells.len() > 1 && cells.iter().all(has_end)
 }
 
 #[cold]
@@ -270,6 +302,10 @@ mod tests {
             ("\"1\n1\",\"Bob,x\n2,b,c\n", 1, &["1\n1", "\"Bob", "x"]),
             // One stray quote holds rows together, and another happens to end it.
             ("1,\"b,c\n2,b,c\"\n3,b,c\n", 1, &["1", "\"b", "c"]),
+            // A delimiter lost before a quoted cell, and one inside it.
+            ("'1','b','c'\n2,b,c\n", 0, &["'1'", "'b'", "'c'"]),
+            ("'1','b, b'\n2,b,c\n", 0, &["'1'", "'b", " b'"]),
+            ("1\"b, b\",c\n2,b,c\n", 0, &["1\"b", " b\"", "c"]),
         ];
         for &(text, broken, values) in cases {
             let (length, found, cells) = mended(text);
@@ -284,7 +320,17 @@ mod tests {
 
     #[test]
     fn what_makes_sense_is_left_alone() {
-        for text in ["1,\"b\nb\",c\n", "1,\"b\n2,b,c\n3\",c\n", "1,\"b\nb\"\n2,b,c\n", "1,b\"b,c\n", "1,b\"\n"] {
+        for text in [
+            "'1',b,'c'\n",
+            "1,5\"x3,6\" b\n",
+            "1,5\",6\"\n",
+            "1,b\"c\",d\"\n",
+            "1,\"b\nb\",c\n",
+            "1,\"b\n2,b,c\n3\",c\n",
+            "1,\"b\nb\"\n2,b,c\n",
+            "1,b\"b,c\n",
+            "1,b\"\n",
+        ] {
             assert_eq!(mended(text).1, None, "{text:?}");
         }
     }

@@ -14,6 +14,8 @@ mod decode;
 mod dialect;
 mod grammar;
 mod header;
+mod kinds;
+mod look;
 mod mend;
 mod records;
 mod rows;

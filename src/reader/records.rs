@@ -14,7 +14,7 @@ use super::mend::cut;
 use super::scan::{Scan, line_breaks, scan};
 use super::unpack::read_error;
 use super::{Limits, ReadError};
-use super::{dialect, header};
+use super::{dialect, header, look};
 use crate::model::{CellSpan, Dialect, Fault, FileCode, Format, Newline};
 
 /// The buffer to begin with.
@@ -49,6 +49,8 @@ pub(super) struct Records<R> {
     newline: &'static str,
     /// Rows at the beginning were taken for a title above the header.
     pub is_below_a_title: bool,
+    /// The first row looks like data.
+    pub seems_headless: bool,
     /// Rows that begin with these bytes are not read; empty where there are none such.
     comment: Vec<u8>,
     /// How many cells a row of the table has, once the header is known.
@@ -83,6 +85,7 @@ impl<R: Read> Records<R> {
             grammar: Grammar::of(format, limits.columns),
             newline: "lf",
             is_below_a_title: false,
+            seems_headless: false,
             comment: format.comment.clone().unwrap_or_default().into_bytes(),
             columns: None,
             // Cells count their bytes in 32 bits.
@@ -120,10 +123,11 @@ impl<R: Read> Records<R> {
         records.grammar = found.grammar;
         records.newline = found.newline;
         records.is_below_a_title = found.rows_above > 0;
+        records.seems_headless = found.seems_headless;
         let mut above = found.rows_above;
         while above > 0 {
             let Some(record) = records.next()? else { break };
-            above -= usize::from(!dialect::is_blank(&records.buffer[record.bytes]));
+            above -= usize::from(!look::is_blank(&records.buffer[record.bytes]));
         }
         Ok(records)
     }
@@ -224,6 +228,11 @@ impl<R: Read> Records<R> {
         }
         let text = std::str::from_utf8(bytes).ok()?;
         are_blank(text, &self.cells).then_some(text)
+    }
+
+    /// Finds the cells of a record once more, where they were made to point elsewhere.
+    pub fn cut_again(&mut self, record: &Record) {
+        scan(&self.buffer[record.bytes.clone()], true, &self.grammar, &mut self.cells);
     }
 
     /// Finds the cells of a row that stood in the buffer once.

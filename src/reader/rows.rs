@@ -27,8 +27,12 @@ pub struct Rows<R> {
     pub broken_name: Option<usize>,
     /// Rows above the header were taken for a title, though the campaign does not tell of them.
     pub is_below_a_title: bool,
+    /// The first line looks like the rows below it: the file may have no header, though the campaign does not say so.
+    pub seems_headless: bool,
     /// Columns that count: those behind them have no name.
     named: usize,
+    /// The row that the names were read from, until the one below it is asked for.
+    top: Option<Record>,
     /// A first row that is data, since there is no header.
     first: Option<Record>,
     records: Records<R>,
@@ -80,12 +84,15 @@ impl<R: Read> Rows<R> {
         }
         records.columns = Some(width);
         let header_line = format.header.then_some(record.line);
+        let seems_headless = format.header && format.names.is_empty() && records.seems_headless;
         Ok(Rows {
             dialect: Dialect { header_line, ..records.dialect() },
             named: width,
             names,
             is_below_a_title: records.is_below_a_title,
             broken_name: record.broken.filter(|_| format.header && format.names.is_empty()),
+            seems_headless,
+            top: seems_headless.then(|| record.clone()),
             first: (!format.header).then_some(record),
             records,
             limit: limits.rows,
@@ -97,6 +104,16 @@ impl<R: Read> Rows<R> {
             held_row: String::new(),
             held_cells: Vec::new(),
         })
+    }
+
+    /// Takes the first row for data where it looks like that, and numbers the columns: for showing a file of which nothing
+    /// is told. A batch is never loaded so, since nobody said which column is the target.
+    pub fn number_columns(&mut self) {
+        let Some(record) = self.top.take() else { return };
+        self.records.cut_again(&record);
+        self.names = (1..=self.names.len()).map(|column| format!("column_{column}")).collect();
+        self.dialect.header_line = None;
+        self.first = Some(record);
     }
 
     /// Which column is the target, the reference_id, or a variable. From here on, blank cells below columns without a
@@ -174,6 +191,7 @@ impl<R: Read> Rows<R> {
                 }
                 return Ok(self.waiting.take().map(Next::Record));
             }
+            self.top = None;
             if let Some(first) = self.first.take() {
                 return Ok(Some(Next::Record(first)));
             }

@@ -8,6 +8,7 @@ use crate::model::{Campaign, Dialect, Format, Header, Newline, Problem};
 
 mod pollution;
 mod properties;
+mod scored;
 
 /// A row, copied out of the reader's buffer.
 #[derive(Debug, Clone, PartialEq)]

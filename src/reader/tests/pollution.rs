@@ -40,7 +40,7 @@ impl Written {
         table.iter().map(|cells| row(cells) + self.newline).collect()
     }
 
-    fn cell(&self, value: &str) -> String {
+    pub fn cell(&self, value: &str) -> String {
         let special = |c: char| {
             matches!(c, '\n' | '\r') || self.delimiter.contains(c) || Some(c) == self.quote || Some(c) == self.escape
         };
