@@ -21,7 +21,7 @@ use crate::serve::ServeConfig;
 use crate::store::StoreConfig;
 use crate::telemetry::LogConfig;
 use crate::worker::WorkerConfig;
-pub use format::{Aliases, told};
+pub use format::{Aliases, Told, are_named, told};
 
 /// Prefix of the environment variables that override keys.
 pub const ENVIRONMENT_PREFIX: &str = "BATCHDROP_";

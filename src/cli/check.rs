@@ -11,6 +11,7 @@ use clap::Args;
 use super::excerpt::{Mark, excerpt};
 use super::output::{line, note, printable, sum, thousands};
 use super::place::{self, Spot};
+use super::told::ToldArgs;
 use super::{FINDINGS_OR_TROUBLE, OK, USAGE, template};
 use crate::config::Config;
 use crate::model::{BatchStatus, Campaign, Dialect, Fault, FileCode, Header, IntakeStatus, Row, Verdicts};
@@ -49,6 +50,8 @@ pub(super) struct CheckArgs {
     /// Findings of each code that are shown; 0 shows all
     #[arg(long, default_value_t = 3)]
     limit: usize,
+    #[command(flatten)]
+    told: ToldArgs,
 }
 
 /// What is found in one file.
@@ -97,7 +100,11 @@ pub(super) fn check(args: &CheckArgs, config: &Config, json: bool) -> anyhow::Re
     let mut shown_before = false;
     for path in &args.files {
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        let campaign = campaign(&router, args.campaign.as_deref(), name)?;
+        let campaign = match campaign(&router, args.campaign.as_deref(), name)? {
+            Ok(campaign) => Ok(Campaign { format: args.told.over_named(&campaign.format)?, ..campaign.clone() }),
+            Err(fault) => Err(fault),
+        };
+        let campaign = campaign.as_ref().map_err(Clone::clone);
         let checked = match check_file(path, &campaign, config.limits, args.limit) {
             Ok(checked) => checked,
             // The other files are still worth checking.

@@ -13,6 +13,7 @@ mod rejects;
 mod requeue;
 mod run;
 mod template;
+mod told;
 
 use std::path::{Path, PathBuf};
 

@@ -8,6 +8,7 @@ use anyhow::bail;
 use clap::Args;
 
 use super::output::{note, printable, thousands};
+use super::told::ToldArgs;
 use super::{FINDINGS_OR_TROUBLE, OK, USAGE};
 use crate::config::Config;
 use crate::model::{Fault, Format, Problem, Row};
@@ -30,6 +31,7 @@ The data is not masked: it is the file's.
 
 Examples:
   batchdrop read export.csv | head
+  batchdrop read --delimiter ';' --encoding windows-1252 --header false export.csv
   batchdrop read --config batchdrop.toml --campaign late_payments export.csv > plain.csv")]
 pub(super) struct ReadArgs {
     /// Files to read
@@ -38,6 +40,8 @@ pub(super) struct ReadArgs {
     /// Read as this campaign says, whatever the file's name
     #[arg(long)]
     campaign: Option<String>,
+    #[command(flatten)]
+    told: ToldArgs,
 }
 
 /// Why a file was not written out to its end.
@@ -72,7 +76,7 @@ pub(super) fn read(args: &ReadArgs, config: &Config, json: bool) -> anyhow::Resu
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         // A file that no campaign takes can be read all the same.
         let campaign = super::check::campaign(&router, args.campaign.as_deref(), name)?;
-        let format = campaign.map(|campaign| campaign.format.clone()).unwrap_or_default();
+        let format = args.told.over(campaign.map(|campaign| campaign.format.clone()).unwrap_or_default())?;
         let mut notes = Notes { file: printable(&path.display().to_string()), count: 0 };
         match write_out(path, &format, config.limits, json, &mut out, &mut notes) {
             Ok(()) => {}
@@ -114,7 +118,8 @@ fn write_out(
     let header_line = rows.dialect.header_line;
     if rows.seems_headless {
         rows.number_columns();
-        let text = "there seems to be no header, so the columns are numbered; a campaign's names would name them";
+        let text =
+            "there seems to be no header, so the columns are numbered; tell their names, or that there is a header";
         notes.say(header_line.unwrap_or(1), 1, text);
     }
     if let Some(line) = rows.dialect.header_line.filter(|_| rows.is_below_a_title) {

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::{CampaignConfig, ConfigError};
-use crate::model::Format;
+use crate::model::{Format, Newline};
 
 /// `aliases.reference_id` and `aliases.target`: more names for the two columns that every file needs.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
@@ -15,69 +15,164 @@ pub struct Aliases {
     pub target: Vec<String>,
 }
 
+/// What is told of how files are written, as it is spelled in a configuration or on a command line. What is left out is
+/// left as it was.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Told {
+    /// See [`Format::delimiter`].
+    pub delimiter: Option<String>,
+    /// See [`Format::quote`]; empty for none.
+    pub quote: Option<String>,
+    /// See [`Format::escape`]; empty for none.
+    pub escape: Option<String>,
+    /// See [`Format::newline`].
+    pub newline: Option<Newline>,
+    /// A label of the WHATWG.
+    pub encoding: Option<String>,
+    /// See [`Format::header`].
+    pub header: Option<bool>,
+    /// See [`Format::names`].
+    pub names: Option<Vec<String>>,
+    /// See [`Format::skip_rows`].
+    pub skip_rows: Option<u32>,
+    /// See [`Format::comment`].
+    pub comment: Option<String>,
+}
+
+/// A key, and why what it says cannot be.
+type Wrong = (&'static str, &'static str);
+
+impl Told {
+    /// Puts what is told in place of what `format` says.
+    ///
+    /// # Errors
+    /// The key that says what cannot be, by itself or together with the others.
+    pub fn over(self, mut format: Format) -> Result<Format, Wrong> {
+        let breaks_lines = |text: &str| text.contains(['\n', '\r', '\0']);
+        let character = |key: &'static str, text: &str| match text.as_bytes() {
+            [] => Ok(None),
+            [byte] if byte.is_ascii() && !matches!(byte, b'\n' | b'\r' | b' ' | 0) => Ok(Some(*byte)),
+            _ => Err((key, "must be one ASCII character, or \"\" for none")),
+        };
+        if let Some(text) = self.delimiter {
+            if !(1..=4).contains(&text.len()) || breaks_lines(&text) {
+                return Err(("delimiter", "must be 1 to 4 bytes without a line break, such as \";\""));
+            }
+            format.delimiter = Some(text);
+        }
+        if let Some(text) = self.quote {
+            format.quote = Some(character("quote", &text)?);
+        }
+        if let Some(text) = self.escape {
+            format.escape = Some(character("escape", &text)?);
+        }
+        if let Some(label) = self.encoding {
+            let encoding = encoding_rs::Encoding::for_label_no_replacement(label.as_bytes());
+            let wrong = ("encoding", "must be a label of the WHATWG, such as \"windows-1252\"");
+            format.encoding = Some(encoding.ok_or(wrong)?.name());
+        }
+        if let Some(text) = self.comment {
+            if text.is_empty() || text.len() > 16 || breaks_lines(&text) {
+                return Err(("comment", "must be 1 to 16 bytes without a line break, such as \"#\""));
+            }
+            format.comment = Some(text);
+        }
+        if let Some(names) = self.names {
+            if names.iter().any(|name| is_no_name(name)) {
+                return Err(("names", NO_NAME));
+            }
+            format.names = names;
+        }
+        format.newline = self.newline.or(format.newline);
+        format.skip_rows = self.skip_rows.unwrap_or(format.skip_rows);
+        if let Some(header) = self.header {
+            (format.header, format.is_header_told) = (header, true);
+        }
+        together(&format)?;
+        Ok(format)
+    }
+}
+
+/// What each key allows and all of them do not.
+fn together(format: &Format) -> Result<(), Wrong> {
+    let quote = format.quote.unwrap_or(Some(b'"'));
+    if let Some(delimiter) = &format.delimiter {
+        let is_part = |byte: Option<u8>| byte.is_some_and(|byte| delimiter.as_bytes().contains(&byte));
+        if format.quote.is_some() && is_part(quote) {
+            return Err(("quote", "must not be part of the delimiter"));
+        }
+        if is_part(quote) {
+            return Err(("delimiter", "must not hold the quote; tell another quote, or \"\" for none"));
+        }
+        if is_part(format.escape.flatten()) {
+            return Err(("escape", "must not be part of the delimiter"));
+        }
+    }
+    if let Some(comment) = &format.comment {
+        // It would hide rows whose first cell is blank, or in quotes.
+        let delimiters: &[&str] = match &format.delimiter {
+            Some(delimiter) => &[delimiter],
+            None => &[",", ";", "\t", "|"],
+        };
+        let is_delimiter =
+            delimiters.iter().any(|text| comment.starts_with(text) || text.starts_with(comment.as_str()));
+        if is_delimiter || quote.is_some_and(|quote| comment.as_bytes().first() == Some(&quote)) {
+            return Err(("comment", "must not begin as a row of the table does: with a delimiter or a quote"));
+        }
+    }
+    Ok(())
+}
+
+const NO_NAME: &str = "must hold no blank name";
+
+fn is_no_name(name: &str) -> bool {
+    name.trim().is_empty() || name.contains('\0')
+}
+
 impl CampaignConfig {
     /// What the section says of its files; `campaign` is its name, for the text of a refusal.
     pub(super) fn format(&self, campaign: &str) -> Result<Format, ConfigError> {
-        let wrong = |key: &str, why: &str| ConfigError(format!("campaigns.{campaign}.{key} {why}"));
-        let breaks_lines = |text: &str| text.contains(['\n', '\r', '\0']);
-
-        let delimiter = self.delimiter.clone();
-        if delimiter.as_ref().is_some_and(|text| !(1..=4).contains(&text.len()) || breaks_lines(text)) {
-            return Err(wrong("delimiter", "must be 1 to 4 bytes without a line break, such as \";\""));
-        }
-        let character = |key: &str, text: &Option<String>| match text.as_deref().map(str::as_bytes) {
-            None => Ok(None),
-            Some([]) => Ok(Some(None)),
-            Some([byte]) if byte.is_ascii() && !matches!(byte, b'\n' | b'\r' | b' ') => Ok(Some(Some(*byte))),
-            Some(_) => Err(wrong(key, "must be one ASCII character, or \"\" for none")),
+        let wrong = |(key, why): Wrong| ConfigError(format!("campaigns.{campaign}.{key} {why}"));
+        let told = Told {
+            delimiter: self.delimiter.clone(),
+            quote: self.quote.clone(),
+            escape: self.escape.clone(),
+            newline: self.newline,
+            encoding: self.encoding.clone(),
+            header: self.header,
+            names: self.names.clone(),
+            skip_rows: self.skip_rows,
+            comment: self.comment.clone(),
         };
-        let (quote, escape) = (character("quote", &self.quote)?, character("escape", &self.escape)?);
-        for (key, byte) in [("quote", quote), ("escape", escape)] {
-            if let (Some(Some(byte)), Some(delimiter)) = (byte, &delimiter)
-                && delimiter.as_bytes().contains(&byte)
-            {
-                return Err(wrong(key, "must not be part of the delimiter"));
-            }
-        }
-        let encoding = match self.encoding.as_deref() {
-            None => None,
-            Some(label) => match encoding_rs::Encoding::for_label_no_replacement(label.as_bytes()) {
-                Some(encoding) => Some(encoding.name()),
-                None => return Err(wrong("encoding", "must be a label of the WHATWG, such as \"windows-1252\"")),
-            },
+        let format = Format {
+            reference_aliases: self.aliases.reference_id.clone(),
+            target_aliases: self.aliases.target.clone(),
+            required: self.required.clone(),
+            ..Format::default()
         };
-        let header = self.header.unwrap_or(true);
-        let names = self.names.clone().unwrap_or_default();
-        if !header && names.is_empty() {
-            return Err(wrong("names", "must name the columns where header = false"));
-        }
-        if self.comment.as_ref().is_some_and(|text| text.is_empty() || text.len() > 16 || breaks_lines(text)) {
-            return Err(wrong("comment", "must be 1 to 16 bytes without a line break, such as \"#\""));
-        }
         for (key, list) in [
-            ("names", &names),
             ("required", &self.required),
             ("aliases.reference_id", &self.aliases.reference_id),
             ("aliases.target", &self.aliases.target),
         ] {
-            if list.iter().any(|name| name.trim().is_empty() || name.contains('\0')) {
-                return Err(wrong(key, "must hold no blank name"));
+            if list.iter().any(|name| is_no_name(name)) {
+                return Err(wrong((key, NO_NAME)));
             }
         }
-        Ok(Format {
-            delimiter,
-            quote,
-            escape,
-            newline: self.newline,
-            encoding,
-            header,
-            names,
-            skip_rows: self.skip_rows.unwrap_or(0),
-            comment: self.comment.clone(),
-            reference_aliases: self.aliases.reference_id.clone(),
-            target_aliases: self.aliases.target.clone(),
-            required: self.required.clone(),
-        })
+        let format = told.over(format).map_err(wrong)?;
+        are_named(&format).map_err(wrong)?;
+        Ok(format)
+    }
+}
+
+/// Whether columns without a header have names, as they must where their roles matter.
+///
+/// # Errors
+/// What to tell.
+pub fn are_named(format: &Format) -> Result<(), (&'static str, &'static str)> {
+    match !format.header && format.names.is_empty() {
+        true => Err(("names", "must name the columns where header = false")),
+        false => Ok(()),
     }
 }
 
@@ -116,7 +211,6 @@ pub fn told(format: &Format) -> String {
 mod tests {
     use super::*;
     use crate::config::Config;
-    use crate::model::Newline;
 
     fn format(keys: &str) -> Result<Format, String> {
         let section = format!("id = 1\nfiles = 'x'\n{keys}");
@@ -157,6 +251,14 @@ mod tests {
             ("delimiter = '|'\nquote = '|'", "quote must not be part of the delimiter"),
             ("encoding = 'klingon'", "encoding must be a label of the WHATWG, such as \"windows-1252\""),
             ("encoding = 'iso-2022-kr'", "encoding must be a label of the WHATWG, such as \"windows-1252\""),
+            ("delimiter = '\"'", "delimiter must not hold the quote; tell another quote, or \"\" for none"),
+            ("delimiter = '\\'\nescape = '\\'", "escape must not be part of the delimiter"),
+            ("comment = ';;'", "comment must not begin as a row of the table does: with a delimiter or a quote"),
+            ("comment = '\"'", "comment must not begin as a row of the table does: with a delimiter or a quote"),
+            (
+                "delimiter = '#'\ncomment = '#'",
+                "comment must not begin as a row of the table does: with a delimiter or a quote",
+            ),
             ("header = false", "names must name the columns where header = false"),
             ("names = ['a', ' ']", "names must hold no blank name"),
             ("comment = ''", "comment must be 1 to 16 bytes without a line break, such as \"#\""),

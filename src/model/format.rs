@@ -16,6 +16,8 @@ pub struct Format {
     pub encoding: Option<&'static str>,
     /// Whether the file has a header line.
     pub header: bool,
+    /// The campaign says so itself, so that nobody need guess.
+    pub is_header_told: bool,
     /// The columns' names, in place of those in the header line, or for a file without one.
     pub names: Vec<String>,
     /// Lines at the top that are not read.
@@ -40,6 +42,7 @@ impl Default for Format {
             newline: None,
             encoding: None,
             header: true,
+            is_header_told: false,
             names: Vec::new(),
             skip_rows: 0,
             comment: None,

@@ -33,8 +33,11 @@ pub(super) struct Found {
 /// Judges by `beginning`; `is_all` says that it is the whole file.
 pub(super) fn detect(beginning: &[u8], is_all: bool, told: &Format, cells: usize) -> Found {
     let sample = Sample { bytes: beginning, is_all, told, cells };
-    let quotes: &[u8] = &[QUOTE, b'\''];
-    let escapes: &[Option<u8>] = if beginning.contains(&b'\\') { &[None, Some(b'\\')] } else { &[None] };
+    // What is told to stand between cells means nothing else.
+    let is_free = |byte: u8| told.delimiter.as_ref().is_none_or(|delimiter| !delimiter.as_bytes().contains(&byte));
+    let quotes: &[u8] = if is_free(b'\'') { &[QUOTE, b'\''] } else { &[QUOTE] };
+    let may_escape = is_free(b'\\') && beginning.contains(&b'\\');
+    let escapes: &[Option<u8>] = if may_escape { &[None, Some(b'\\')] } else { &[None] };
     let mut best = sample.best(&DELIMITERS, &[QUOTE], &[None]);
     if !best.is_certain() || best.may_be_quoted_otherwise(beginning) {
         let other = sample.best(&DELIMITERS, quotes, escapes);

@@ -3,7 +3,7 @@
 
 use super::grammar::{Grammar, QUOTE, is_quoted};
 use super::kinds::{Kind, kind};
-use super::mend::{Cut, cut};
+use super::mend::{Cut, Piece, cut};
 use super::scan::Scan;
 use crate::model::{CellSpan, Format};
 
@@ -75,7 +75,9 @@ impl Sample<'_> {
                 continue;
             }
             let width = rows.first().map(|row: &RowLook| row.cells);
-            let cut = match cut(rest, self.is_all, false, &grammar, width, &mut cells) {
+            let piece =
+                Piece { bytes: rest, is_all: self.is_all, is_at_limit: false, grammar: &grammar, columns: width };
+            let cut = match cut(piece, &mut cells) {
                 Ok(cut) => cut,
                 Err(Scan::Unfinished { .. }) => {
                     cut_off = Some(cells.len());

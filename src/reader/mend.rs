@@ -25,20 +25,27 @@ pub(super) struct Cut {
     pub broken: Option<usize>,
 }
 
-/// Cuts the row that `bytes` begin with. `columns` is how many the table has, once that is known; `is_at_limit` says that
-/// a row may not be longer than the bytes.
+/// Where a row begins, and what is known of it beforehand.
+#[derive(Clone, Copy)]
+pub(super) struct Piece<'a> {
+    /// From the row's first byte on, as much as has been read or may be looked at.
+    pub bytes: &'a [u8],
+    /// Nothing follows the bytes in the file.
+    pub is_all: bool,
+    /// A row may not be longer than the bytes.
+    pub is_at_limit: bool,
+    pub grammar: &'a Grammar,
+    /// How many columns the table has, once that is known.
+    pub columns: Option<usize>,
+}
+
+/// Cuts the row that a piece begins with.
 ///
 /// # Errors
 /// How far the scan came, where there is no sensible reading or more bytes are needed.
 #[inline]
-pub(super) fn cut(
-    bytes: &[u8],
-    is_all: bool,
-    is_at_limit: bool,
-    grammar: &Grammar,
-    columns: Option<usize>,
-    cells: &mut Vec<CellSpan>,
-) -> Result<Cut, Scan> {
+pub(super) fn cut(piece: Piece<'_>, cells: &mut Vec<CellSpan>) -> Result<Cut, Scan> {
+    let Piece { bytes, is_all, grammar, columns, .. } = piece;
     match scan(bytes, is_all, grammar, cells) {
         Scan::Row { length, breaks, has_escapes } => {
             let cut = Cut { length, breaks, has_escapes, broken: torn(&bytes[..length], grammar, cells) };
@@ -49,7 +56,7 @@ pub(super) fn cut(
         }
         unfinished @ Scan::Unfinished { open: None } => Err(unfinished),
         Scan::TooManyCells => Err(Scan::TooManyCells),
-        broken => mend(bytes, is_all, is_at_limit, grammar, columns, cells, broken),
+        broken => mend(piece, broken, cells),
     }
 }
 
@@ -78,23 +85,21 @@ fn torn(row: &[u8], grammar: &Grammar, cells: &[CellSpan]) -> Option<usize> {
 #[inline]
 fn is_quoted_otherwise(row: &[u8], quote: u8, cells: &[CellSpan]) -> bool {
     let other = if quote == b'"' { b'\'' } else { b'"' };
-    let has_end = |cell: &CellSpan| {
-        let value = &row[cell.start as usize..cell.end as usize];
-        value.first() == Some(&other) || value.last() == Some(&other)
-    };
-    row.first() == Some(&other) && cells.len() > 1 && cells.iter().all(has_end)
+    let value = |cell: &CellSpan| &row[cell.start as usize..cell.end as usize];
+    let is_in_quotes = |cell: &&CellSpan| value(cell).len() > 1 && has_ends(value(cell), other) == 2;
+    row.first() == Some(&other)
+        && cells.iter().all(|cell| has_ends(value(cell), other) > 0)
+        && cells.iter().filter(is_in_quotes).count() > 1
+}
+
+/// On how many of its ends a value has a byte.
+fn has_ends(value: &[u8], byte: u8) -> usize {
+    usize::from(value.first() == Some(&byte)) + usize::from(value.last() == Some(&byte))
 }
 
 #[cold]
-fn mend(
-    bytes: &[u8],
-    is_all: bool,
-    is_at_limit: bool,
-    grammar: &Grammar,
-    columns: Option<usize>,
-    cells: &mut Vec<CellSpan>,
-    broken: Scan,
-) -> Result<Cut, Scan> {
+fn mend(piece: Piece<'_>, broken: Scan, cells: &mut Vec<CellSpan>) -> Result<Cut, Scan> {
+    let Piece { bytes, is_all, is_at_limit, grammar, columns } = piece;
     let start = match broken {
         Scan::TextAfterQuote(_) => cells.pop().map_or(0, |cell| cell.raw_start as usize),
         Scan::Unfinished { open: Some(start) } if is_all || is_at_limit => start,
@@ -269,8 +274,9 @@ mod tests {
     fn mended(text: &str) -> (usize, Option<usize>, Vec<String>) {
         let grammar = Grammar::of(&Format::default(), 10);
         let mut cells = Vec::new();
-        let cut =
-            cut(text.as_bytes(), true, false, &grammar, Some(3), &mut cells).unwrap_or_else(|scan| panic!("{scan:?}"));
+        let piece =
+            Piece { bytes: text.as_bytes(), is_all: true, is_at_limit: false, grammar: &grammar, columns: Some(3) };
+        let cut = cut(piece, &mut cells).unwrap_or_else(|scan| panic!("{scan:?}"));
         let values = cells.iter().map(|cell| {
             let (mut value, raw) = (String::new(), &text[cell.start as usize..cell.end as usize]);
             grammar.unescape(raw, crate::reader::grammar::is_quoted(cell), &mut value);
@@ -304,7 +310,7 @@ mod tests {
             ("1,\"b,c\n2,b,c\"\n3,b,c\n", 1, &["1", "\"b", "c"]),
             // A delimiter lost before a quoted cell, and one inside it.
             ("'1','b','c'\n2,b,c\n", 0, &["'1'", "'b'", "'c'"]),
-            ("'1','b, b'\n2,b,c\n", 0, &["'1'", "'b", " b'"]),
+            ("'1','','b, b'\n2,b,c\n", 0, &["'1'", "''", "'b", " b'"]),
             ("1\"b, b\",c\n2,b,c\n", 0, &["1\"b", " b\"", "c"]),
         ];
         for &(text, broken, values) in cases {
@@ -338,7 +344,10 @@ mod tests {
     #[test]
     fn a_quote_open_at_the_limit_is_its_rows_fault_only_where_rows_of_the_table_follow() {
         let grammar = Grammar::of(&Format::default(), 10);
-        let cut = |text: &str, columns| cut(text.as_bytes(), false, true, &grammar, columns, &mut Vec::new()).is_ok();
+        let cut = |text: &str, columns| {
+            let piece = Piece { bytes: text.as_bytes(), is_all: false, is_at_limit: true, grammar: &grammar, columns };
+            cut(piece, &mut Vec::new()).is_ok()
+        };
         assert!(cut("1,\"b,c\n2,b,c\n3,b,c\n4,b,c\n5", Some(3)));
         assert!(!cut("1,\"b,c\n2,b,c\n3,b,c\n4,b,c\n5", None), "a header");
         assert!(!cut("1,\"b,c\nDear Bob,\nyours,\nAnn\n", Some(3)));

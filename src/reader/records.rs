@@ -10,7 +10,7 @@ use encoding_rs::{Encoding, UTF_8};
 
 use super::decode::Text;
 use super::grammar::Grammar;
-use super::mend::cut;
+use super::mend::{Piece, cut};
 use super::scan::{Scan, line_breaks, scan};
 use super::unpack::read_error;
 use super::{Limits, ReadError};
@@ -184,7 +184,8 @@ impl<R: Read> Records<R> {
                 let is_at_limit = window.len() > self.row_bytes;
                 let is_all = self.is_all && !is_at_limit;
                 let bytes = &self.buffer[window.clone()];
-                match cut(bytes, is_all, is_at_limit, &self.grammar, self.columns, &mut self.cells) {
+                let piece = Piece { bytes, is_all, is_at_limit, grammar: &self.grammar, columns: self.columns };
+                match cut(piece, &mut self.cells) {
                     Ok(cut) if cut.length <= self.row_bytes => {
                         let bytes = window.start..window.start + cut.length;
                         let last_line = self.line.saturating_add(cut.breaks);
@@ -228,6 +229,11 @@ impl<R: Read> Records<R> {
         }
         let text = std::str::from_utf8(bytes).ok()?;
         are_blank(text, &self.cells).then_some(text)
+    }
+
+    /// How many cells the record found last has.
+    pub fn width(&self) -> usize {
+        self.cells.len()
     }
 
     /// Finds the cells of a record once more, where they were made to point elsewhere.

@@ -21,7 +21,7 @@ const HELD_BYTES: usize = 1 << 20;
 pub struct Rows<R> {
     /// How the file is written.
     pub dialect: Dialect,
-    /// The names of its columns as they stand in the header, or as the campaign gives them.
+    /// The names of its columns as they stand in the header, or as the campaign gives them; `column_1`, … where neither does.
     pub names: Vec<String>,
     /// The first cell of the header, from 0, whose quotes make no sense.
     pub broken_name: Option<usize>,
@@ -81,10 +81,14 @@ impl<R: Read> Rows<R> {
                 names = row.values().map(str::to_owned).collect();
             }
             width = names.len().max(cells.len());
+        } else if names.is_empty() {
+            names = numbered(records.width());
+            width = names.len();
         }
         records.columns = Some(width);
         let header_line = format.header.then_some(record.line);
-        let seems_headless = format.header && format.names.is_empty() && records.seems_headless;
+        let may_be_headless = format.header && !format.is_header_told && format.names.is_empty();
+        let seems_headless = may_be_headless && records.seems_headless;
         Ok(Rows {
             dialect: Dialect { header_line, ..records.dialect() },
             named: width,
@@ -111,7 +115,7 @@ impl<R: Read> Rows<R> {
     pub fn number_columns(&mut self) {
         let Some(record) = self.top.take() else { return };
         self.records.cut_again(&record);
-        self.names = (1..=self.names.len()).map(|column| format!("column_{column}")).collect();
+        self.names = numbered(self.names.len());
         self.dialect.header_line = None;
         self.first = Some(record);
     }
@@ -206,6 +210,11 @@ impl<R: Read> Rows<R> {
             }
         }
     }
+}
+
+/// Names for columns that have none.
+fn numbered(columns: usize) -> Vec<String> {
+    (1..=columns).map(|column| format!("column_{column}")).collect()
 }
 
 /// Rows of blank cells only, held back until it is known whether a row with content follows.

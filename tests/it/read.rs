@@ -79,6 +79,49 @@ fn a_campaign_tells_how_its_files_are_written() {
     "#);
 }
 
+/// The same as options: of a file that no campaign takes, and in place of what a campaign says.
+#[test]
+fn options_tell_how_files_are_written() {
+    let folder = dropped("a.csv", b"by hand\n1||5125550142||'Jos\xE9 || x'\n% a comment\n2||5125550143||\\|| y\n");
+    let told = ["--delimiter", "||", "--quote", "'", "--escape", "\\", "--encoding", "latin1", "--skip-rows", "1"];
+    let read =
+        |more: &[&str]| run(&folder, &[&["read", "a.csv", "--comment", "%"], &told[..], more].concat()).transcript();
+    insta::assert_snapshot!(read(&["--header", "false", "--names", "ref_id,phone,name"]), @r"
+    exit code 0
+    ref_id,phone,name
+    1,5125550142,José || x
+    2,5125550143,|| y
+    ");
+    insta::assert_snapshot!(read(&["--header", "false", "--newline", "lf"]), @r"
+    exit code 0
+    column_1,column_2,column_3
+    1,5125550142,José || x
+    2,5125550143,|| y
+    ");
+    insta::assert_snapshot!(read(&["--header", "true"]), @r"
+    exit code 0
+    1,5125550142,José || x
+    2,5125550143,|| y
+    ");
+    let check = |more: &[&str]| run(&folder, &[&["check", "a.csv", "--comment", "%"], &told[..], more].concat());
+    assert_eq!(check(&["--header", "false", "--names", "ref_id,phone,name"]).code, 0);
+    insta::assert_snapshot!(check(&["--header", "false"]).transcript(), @r"
+    exit code 2
+    --- standard error
+    error: --names must name the columns where header = false
+    ");
+    insta::assert_snapshot!(run(&folder, &["read", "a.csv", "--skip-rows", "1", "--comment", ","]).transcript(), @r"
+    exit code 2
+    --- standard error
+    error: --comment must not begin as a row of the table does: with a delimiter or a quote
+    ");
+    insta::assert_snapshot!(odd(&["read", "ODD_1.csv", "--delimiter", "'"]).transcript(), @r"
+    exit code 2
+    --- standard error
+    error: --quote must not be part of the delimiter
+    ");
+}
+
 #[test]
 fn json_is_one_object_a_row_under_names_of_their_own() {
     let folder = dropped("a.csv", "id,,id\n1,2,\"a\nb\"\n1\n1,2,3,4\n");

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::pollution::{Outcome, Written, outcome};
-use super::{read, read_as};
+use super::{Copied, read, read_as};
 use crate::model::{Format, Newline};
 use crate::reader::Limits;
 
@@ -135,7 +135,10 @@ proptest! {
         prop_assert_eq!(&file.fault, &None);
         let values: Vec<&Vec<String>> = file.rows.iter().map(|row| &row.values).collect();
         prop_assert_eq!(values, table[1..].iter().collect::<Vec<_>>());
-        prop_assert!(file.rows.iter().all(|row| row.problem.is_none()));
+        // A row whose cells all have quotes of another kind looks like one from another file, and is marked.
+        let other = if written.quote == Some('"') { '\'' } else { '"' };
+        let is_other = |row: &Copied| row.values.iter().all(|value| value.starts_with(other) || value.ends_with(other));
+        prop_assert!(file.rows.iter().all(|row| row.problem.is_none() || written.quote.is_some() && is_other(row)));
     }
 
     #[test]
