@@ -16,7 +16,8 @@ use crate::model::Format;
 /// The delimiters in use, the likeliest first.
 const DELIMITERS: [&str; 4] = [",", ";", "\t", "|"];
 
-/// Delimiters that are seen too, and that are part of many cells otherwise: the whole beginning must agree on them.
+/// Delimiters that are seen too, and that are part of many cells otherwise: the whole beginning must agree on them, or
+/// names above columns of values show that they are right.
 const RARE_DELIMITERS: [&str; 4] = ["^", "~", ":", " "];
 
 /// What was found.
@@ -47,7 +48,8 @@ pub(super) fn detect(beginning: &[u8], is_all: bool, told: &Format, cells: usize
     }
     if told.delimiter.is_none() && !best.is_good() {
         let rare = sample.best(&RARE_DELIMITERS, quotes, escapes);
-        if rare.is_certain() && rare.rows > 1 && (rare.grammar.delimiter != b" " || rare.has_numbers) {
+        let is_table = rare.is_certain() || rare.is_good() && rare.is_evident();
+        if is_table && rare.rows > 1 && (rare.grammar.delimiter != b" " || rare.has_numbers) {
             best = rare;
         }
     }
@@ -63,7 +65,8 @@ pub(super) fn detect(beginning: &[u8], is_all: bool, told: &Format, cells: usize
 }
 
 impl Look {
-    /// A table with rows above its header must not beat one without: what stands there might be the header itself.
+    /// A table with rows above its header must not beat one without, unless its header is evident: what stands there might
+    /// be the header itself.
     fn score(&self) -> (bool, usize, usize, usize) {
         match self.header_cells {
             0 | 1 => (false, 0, 0, 0),
@@ -76,9 +79,15 @@ impl Look {
         self.header_cells > 1 && self.rows_above == 0 && self.agreeing == self.rows
     }
 
-    /// Nearly every row does.
+    /// Nearly every row does; and where rows stand above the header, it is evident that it is one.
     fn is_good(&self) -> bool {
-        self.header_cells > 1 && self.rows_above == 0 && self.agreeing * 10 >= self.rows * 9
+        let has_header = self.rows_above == 0 || self.is_evident();
+        self.header_cells > 1 && has_header && self.agreeing * 10 >= self.rows * 9
+    }
+
+    /// Names stand above columns of values: what was cut so makes sense.
+    fn is_evident(&self) -> bool {
+        self.named_values > 1
     }
 
     /// Whether there are cells that begin and end with an apostrophe, and none in the usual quotes.
@@ -93,7 +102,8 @@ impl Look {
             return (self.score().0, self.agreeing) > (usual.score().0, usual.agreeing);
         }
         let has_better_columns = self.agreeing == usual.agreeing && self.has_quoted_column && usual.quoted == 0;
-        self.quoted > 1 && self.is_good() && (self.agreeing > usual.agreeing || has_better_columns)
+        let has_quotes = self.quoted > 1 || self.quoted == 1 && self.is_certain() && self.is_evident();
+        has_quotes && self.is_good() && (self.agreeing > usual.agreeing || has_better_columns)
     }
 }
 

@@ -27,6 +27,8 @@ pub(super) struct Look {
     pub agreeing: usize,
     pub header_cells: usize,
     pub rows_above: usize,
+    /// Columns of values with a name above them.
+    pub named_values: usize,
     /// The first row has values where a header has names.
     pub seems_headless: bool,
     /// Bytes of values, in rows that agree, which are of the kind that their column is of: a right cut leaves values whole.
@@ -118,6 +120,7 @@ impl Sample<'_> {
             agreeing: agreeing().count(),
             header_cells,
             rows_above,
+            named_values: rows.first().map_or(0, |header| names_above_values(header, &kinds)),
             seems_headless: rows_above == 0 && seems_headless(rows, &kinds),
             typed_bytes: agreeing().skip(1).map(typed_bytes).sum(),
             quoted: columns.quoted,

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use super::*;
 use crate::model::{Campaign, Dialect, Format, Header, Newline, Problem};
 
+mod corpora;
 mod pollution;
 mod properties;
 mod scored;

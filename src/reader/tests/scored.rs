@@ -381,6 +381,44 @@ fn a_table_of_many_kinds_earns_what_it_should() {
     }
     add(family("odd values", &ALL, &values));
 
+    let mut together = [Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new()];
+    for delimiter in [",", ";", "\t", "|", " "] {
+        for (quote, escape) in [('"', None), ('"', Some('\\')), ('\'', None)] {
+            for quotes_all in [false, true] {
+                let written = Written { delimiter, quote: Some(quote), escape, newline: "\n", quotes_all };
+                for count in [1, 2, 3] {
+                    let few: Table = table[..=count].to_vec();
+                    together[0].push(case(&written, written.text(&few).into_bytes(), right(&few)));
+                }
+                for above in ["Stock of May\n", "Stock of May\nby Ann, in haste; all\n\n"] {
+                    let skip_rows = above.matches('\n').count() as u32;
+                    let told = Format { skip_rows, ..written.told() };
+                    let bytes = format!("{above}{}", written.text(&table)).into_bytes();
+                    together[1].push(Case { told, ..case(&written, bytes, right(&table)) });
+                }
+                let names: Vec<String> = (1..=table[0].len()).map(|column| format!("column_{column}")).collect();
+                let told = Format { header: false, names: names.clone(), ..written.told() };
+                let bytes = written.text(&table[1..].to_vec()).into_bytes();
+                together[2].push(Case { bytes, told, names, rows: right(&table) });
+                let text = format!("{}Total of all\n", written.text(&table));
+                together[3].push(case(
+                    &written,
+                    text.into_bytes(),
+                    right(&table).into_iter().chain([Outside]).collect(),
+                ));
+                for row in [1, 7, 20] {
+                    let mut ragged = table.clone();
+                    ragged[row].insert(4, String::new());
+                    ragged[row + 1 - row / 20 * 2].pop();
+                    together[4].push(case(&written, written.text(&ragged).into_bytes(), right(&ragged)));
+                }
+            }
+        }
+    }
+    for (name, cases) in ["few rows", "lines above", "no header", "lines below", "ragged rows"].iter().zip(&together) {
+        add(family(&format!("dialects and {name}"), &ALL, cases));
+    }
+
     let (untold, told, files) = total;
     println!("all: {files} files, nothing told {:.3}, told {:.3}", untold / files as f64, told / files as f64);
 }
