@@ -82,8 +82,9 @@ fn of_event_bridge(message: &Value, bucket: &str) -> Told {
     Told::Written(if is_written { vec![key.to_owned()] } else { Vec::new() })
 }
 
-/// S3 writes a key as a form does: `+` is a space, and `%2B` a plus. Decoded once; a key may well hold a `%41` of its own.
-fn decoded(key: &str) -> Option<String> {
+/// S3 writes a key as a form does: `+` is a space, and `%2B` a plus. A listing that is asked for it does the same.
+/// Decoded once; a key may well hold a `%41` of its own.
+pub(super) fn decoded(key: &str) -> Option<String> {
     let spaced = key.replace('+', " ");
     percent_decode_str(&spaced).decode_utf8().ok().map(|key| key.into_owned())
 }

@@ -12,10 +12,11 @@ use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use aws_sdk_s3::operation::head_object::HeadObjectOutput;
 use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Output;
 use aws_sdk_s3::primitives::{ByteStream, DateTime};
-use aws_sdk_s3::types::Object as Listed;
+use aws_sdk_s3::types::{EncodingType, Object as Listed};
 use futures_util::stream;
 
 use super::aws::{self, failed};
+use super::events::decoded;
 use super::protocol::{Body, Page, Pieces, Protocol};
 use super::written::is_upload;
 use super::{BucketConfig, Error, ErrorKind};
@@ -80,10 +81,11 @@ impl S3 {
     }
 
     async fn request_page(&self, after: Option<&str>, max: Option<i32>) -> Result<ListObjectsV2Output, Error> {
-        // Without an encoding type: the SDK would hand us the keys still encoded.
         self.client
             .list_objects_v2()
             .bucket(&self.bucket)
+            // A key may hold what XML cannot, and one such key would make the whole page unreadable.
+            .encoding_type(EncodingType::Url)
             .set_prefix(Some(self.prefix.clone()).filter(|prefix| !prefix.is_empty()))
             .set_continuation_token(after.map(str::to_owned))
             .set_max_keys(max)
@@ -97,8 +99,16 @@ impl S3 {
     }
 
     /// What the listing says of an object; `None` where it can be no upload.
-    fn object(&self, listed: &Listed) -> Option<Result<Object, Error>> {
-        let key = listed.key()?;
+    fn object(&self, listed: &Listed, encoding: Option<&EncodingType>) -> Option<Result<Object, Error>> {
+        let key = match encoding {
+            // The SDK hands the keys on as the server wrote them.
+            Some(EncodingType::Url) => decoded(listed.key()?),
+            _ => listed.key().map(str::to_owned),
+        };
+        let Some(key) = key.as_deref() else {
+            tracing::warn!(key = listed.key(), "an object's key is not UTF-8; rename it to have it loaded");
+            return None;
+        };
         if !is_upload(key.strip_prefix(&self.prefix)?, &self.own_prefixes) {
             return None;
         }
@@ -135,7 +145,11 @@ impl Protocol for S3 {
             return Err(Error::transient("the server says there is more, but not how to get it, in", self.address()));
         }
         Ok(Page {
-            objects: output.contents().iter().filter_map(|listed| self.object(listed)).collect::<Result<_, _>>()?,
+            objects: output
+                .contents()
+                .iter()
+                .filter_map(|listed| self.object(listed, output.encoding_type()))
+                .collect::<Result<_, _>>()?,
             next: output.next_continuation_token.filter(|_| truncated),
             unsettled: 0, // an S3 object appears whole or not at all
         })

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand};
 
 use super::OK;
-use super::output::{BATCH_HEADER, Table, batch_row, line, note, printable, sum, thousands};
+use super::output::{BATCH_HEADER, Table, batch_row, json_line, line, note, printable, sum, thousands};
 use crate::model::{Batch, Upload};
 use crate::store::Store;
 
@@ -111,7 +111,7 @@ pub(super) async fn batches(command: &BatchesCommand, store: &Store, json: bool)
             if json {
                 let mut value = serde_json::to_value(&batch)?;
                 value["findings"] = serde_json::to_value(&findings)?;
-                line(&value.to_string());
+                json_line(&value);
                 return Ok(OK);
             }
             describe(&batch);

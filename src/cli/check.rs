@@ -9,7 +9,7 @@ use anyhow::{anyhow, bail};
 use clap::Args;
 
 use super::excerpt::{Mark, excerpt};
-use super::output::{line, note, printable, sum, thousands};
+use super::output::{json_line, line, note, printable, sum, thousands};
 use super::place::{self, Spot};
 use super::told::ToldArgs;
 use super::{FINDINGS_OR_TROUBLE, OK, USAGE, template};
@@ -121,7 +121,7 @@ pub(super) fn check(args: &CheckArgs, config: &Config, json: bool) -> anyhow::Re
         }
         let campaign = campaign.ok().map(|campaign| campaign.name.as_str());
         if json {
-            line(&as_json(path, campaign, &checked).to_string());
+            json_line(&as_json(path, campaign, &checked));
         } else {
             if shown_before {
                 line("");

@@ -41,7 +41,7 @@ impl Table {
                 // A file's name may hold anything: nothing of it may steer the terminal.
                 table.add_row(cells.iter().map(|cell| printable(cell)));
             }
-            None => line(&json.to_string()),
+            None => json_line(json),
         }
     }
 
@@ -90,11 +90,27 @@ pub(super) fn dialect(encoding: &str, delimiter: &str, others: [Option<&str>; 4]
 /// The text with control characters made visible as `�`, so that it cannot move the cursor, set colours, or turn the
 /// direction of reading.
 pub(super) fn printable(text: &str) -> String {
-    let steers = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
-    };
     text.chars().map(|c| if steers(c) { '\u{fffd}' } else { c }).collect()
+}
+
+fn steers(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+}
+
+/// Writes a value as one line of JSON. It loses nothing, and may end on a terminal all the same: what could steer that is
+/// escaped, which JSON itself asks of the oldest control characters alone.
+pub(super) fn json_line(value: &serde_json::Value) {
+    line(&escaped(&value.to_string()));
+}
+
+fn escaped(json: &str) -> String {
+    let mut text = String::with_capacity(json.len());
+    for c in json.chars() {
+        // They stand in texts only, where an escape means the same; all of them have four digits.
+        if steers(c) { text.push_str(&format!("\\u{:04x}", u32::from(c))) } else { text.push(c) }
+    }
+    text
 }
 
 /// Writes a line to standard output. A reader that went away (`| head`) is no trouble.
@@ -161,5 +177,13 @@ mod tests {
         assert_eq!([0, 12, 999, 1000, 1_234_567].map(thousands), ["0", "12", "999", "1,000", "1,234,567"]);
         assert_eq!(printable("a\u{1b}[31m\nb"), "a\u{fffd}[31m\u{fffd}b");
         assert_eq!(printable("vsc.\u{202e}x"), "vsc.\u{fffd}x");
+    }
+
+    #[test]
+    fn json_keeps_every_character_and_steers_no_terminal() {
+        let value = serde_json::json!({ "é\u{9b}31m": "vsc.\u{202e}x\u{1b}\n\"" });
+        let json = escaped(&value.to_string());
+        assert_eq!(json, r#"{"é\u009b31m":"vsc.\u202ex\u001b\n\""}"#);
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&json).unwrap(), value);
     }
 }

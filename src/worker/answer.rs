@@ -135,7 +135,7 @@ impl Worker {
             After::Keep => return Ok(Source::Kept),
             After::Delete => (self.bucket.delete(object).await, Source::Deleted),
             After::Move => {
-                let key = config.processed_key(&format!("{batch_id}/{}", object.base_name()));
+                let key = config.processed_key(&format!("{batch_id}/{}", moved_name(object.base_name())));
                 let Some(key) = key else { return Ok(Source::Kept) };
                 (self.bucket.move_to(object, &key).await, Source::Moved { key })
             }
@@ -174,17 +174,37 @@ fn folder(owed: &OwedAnswer) -> String {
     }
 }
 
+/// The bytes that a name in a folder may have.
+const LONGEST_IN_A_FOLDER: usize = 255;
+/// Those that are kept of a longer one, since something is put behind it.
+const LONGEST: usize = 200;
+
 /// A file's name without what says that it is a CSV, packed or not, so that the rejects' name falls under the same campaign:
 /// `a` of `a.csv.gz`, and of `a.rejects.csv` too, which otherwise grew with each round.
-fn stem(base_name: &str) -> &str {
-    /// A name may have 255 bytes in a folder; what we put behind it needs a few.
-    const LONGEST: usize = 200;
+fn stem(base_name: &str) -> String {
     let endings: [&[&str]; 3] = [&[".gz", ".zst", ".zip"], &[".csv", ".tsv", ".txt"], &[".rejects"]];
     let mut stem = base_name;
     for group in endings {
         stem = group.iter().find_map(|ending| without(stem, ending)).unwrap_or(stem);
     }
-    &stem[..stem.floor_char_boundary(LONGEST)]
+    kept(&stem[..stem.floor_char_boundary(LONGEST)])
+}
+
+/// The name under which a loaded object is put away. On S3 a name alone may fill a whole key, and then leaves no room for
+/// the folder: of such a one the middle is left out. It stays unique, since its folder is its batch's own.
+fn moved_name(base_name: &str) -> String {
+    if base_name.len() <= LONGEST_IN_A_FOLDER {
+        return kept(base_name);
+    }
+    let end = base_name.ceil_char_boundary(base_name.len() - (LONGEST_IN_A_FOLDER - LONGEST - 3));
+    kept(&format!("{}...{}", &base_name[..base_name.floor_char_boundary(LONGEST)], &base_name[end..]))
+}
+
+/// The name with `_` for what no XML can hold: S3 tells the key of an object written in parts in XML, and an answer that
+/// cannot be read passes for no answer.
+fn kept(name: &str) -> String {
+    let is_never_in_xml = |c: char| matches!(c, '\0'..='\u{1f}' | '\u{fffe}' | '\u{ffff}');
+    name.replace(is_never_in_xml, "_")
 }
 
 /// The name without the ending, whatever its case, if something is left.
@@ -195,7 +215,7 @@ fn without<'a>(name: &'a str, ending: &str) -> Option<&'a str> {
 
 #[cfg(test)]
 mod tests {
-    use super::stem;
+    use super::{moved_name, stem};
 
     #[test]
     fn a_stem_is_the_name_without_what_says_that_it_is_a_csv() {
@@ -208,10 +228,20 @@ mod tests {
             ("no_ending", "no_ending"),
             ("é.csv", "é"),
             (".csv", ".csv"),
+            ("a\nb\u{ffff}c.csv", "a_b_c"),
         ] {
             assert_eq!(stem(name), expected);
         }
         let long = format!("{}.csv", "é".repeat(125));
         assert_eq!(stem(&long), "é".repeat(100));
+    }
+
+    #[test]
+    fn a_name_that_fills_a_key_is_shortened_and_keeps_its_ending() {
+        assert_eq!(moved_name("a.csv.gz"), "a.csv.gz");
+        assert_eq!(moved_name(&"x".repeat(255)), "x".repeat(255));
+        let name = moved_name(&format!("{}.csv", "é".repeat(510)));
+        assert!(name.len() <= 255 && name.starts_with('é') && name.ends_with(".csv"), "{name}");
+        assert_eq!(moved_name("a\u{fffe}.csv"), "a_.csv");
     }
 }

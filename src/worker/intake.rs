@@ -317,15 +317,18 @@ impl Worker {
         Ending::PutOff { trouble }
     }
 
-    /// Four times as long after each attempt, ten minutes at most, and up to a quarter more or less, so that what
-    /// failed together is not tried together again.
+    /// How long what was put off rests before it is tried again.
     pub(super) fn wait_before_next(&self, attempt: u32) -> Duration {
-        let first = Duration::from_millis(self.config.retry_ms);
-        let wait =
-            first.saturating_mul(4u32.saturating_pow(attempt.saturating_sub(1).min(10))).min(Duration::from_secs(600));
-        let jitter = (uuid::Uuid::new_v4().as_u128() % 1000) as f64 / 2000.0;
-        wait.mul_f64(0.75 + jitter)
+        let chance = (uuid::Uuid::new_v4().as_u128() % 1000) as f64 / 1000.0;
+        backoff(Duration::from_millis(self.config.retry_ms), attempt, chance)
     }
+}
+
+/// Four times as long after each attempt, ten minutes at most, and up to a quarter more or less as chance (0 to 1) has it, so
+/// that what failed together is not tried together again.
+fn backoff(first: Duration, attempt: u32, chance: f64) -> Duration {
+    let wait = first.saturating_mul(4u32.saturating_pow(attempt.saturating_sub(1).min(10)));
+    wait.min(Duration::from_secs(600)).mul_f64(0.75 + chance / 2.0)
 }
 
 fn exhausted(attempts: u32, last_trouble: Option<&str>) -> Fault {
@@ -374,5 +377,17 @@ async fn fetch(mut body: bucket::Body, bytes: mpsc::Sender<Result<Bytes, bucket:
         if bytes.send(piece).await.is_err() {
             return;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_wait_is_four_times_the_one_before_and_ten_minutes_at_most() {
+        let seconds = |attempt, chance| backoff(Duration::from_secs(1), attempt, chance).as_secs_f64();
+        assert_eq!([1, 2, 3, 4, 5, 6, 1000].map(|attempt| seconds(attempt, 0.5)), [1., 4., 16., 64., 256., 600., 600.]);
+        assert_eq!([0.0, 0.25, 0.75, 1.0].map(|chance| seconds(2, chance)), [3.0, 3.5, 4.5, 5.0]);
     }
 }

@@ -104,10 +104,18 @@ impl Worker {
             }
         }
         drop(beating);
-        if mode == Mode::Drain && self.store.backlog(self.bucket.name()).await.is_ok_and(|backlog| backlog.held > 0) {
+        if mode == Mode::Drain && self.leaves_work().await {
             run.troubled.store(true, Ordering::Relaxed);
         }
         Stopped { faulty: run.faulty.load(Ordering::Relaxed), troubled: run.troubled.load(Ordering::Relaxed) }
+    }
+
+    /// Whether draining left something: an upload that waits for a list, or that was put off after the last look at what waits.
+    async fn leaves_work(&self) -> bool {
+        match self.store.backlog(self.bucket.name()).await {
+            Ok(backlog) => backlog.held > 0 || backlog.waiting > 0,
+            Err(_) => true, // what cannot be asked for was not drained
+        }
     }
 
     /// Lists the whole bucket once, page by page against the ledger.

@@ -70,7 +70,7 @@ impl Ground {
     fn leave_out(&self, path: &Path, error: &io::Error) {
         let gone = matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory);
         if !gone && !self.warned_of_access.swap(true, Relaxed) {
-            tracing::warn!(path = %path.display(), %error, "cannot be looked at, and is left out; others may be too");
+            tracing::warn!(path = shown(path), %error, "cannot be looked at, and is left out; others may be too");
         }
     }
 
@@ -89,7 +89,7 @@ impl Ground {
             };
             let Ok(name) = entry.file_name().into_string() else {
                 if !self.warned_of_name.swap(true, Relaxed) {
-                    tracing::warn!(directory = %path.display(), "a file's name is not UTF-8; rename it to have it loaded");
+                    tracing::warn!(directory = shown(path), "a file's name is not UTF-8; rename it to have it loaded");
                 }
                 continue;
             };
@@ -101,6 +101,11 @@ impl Ground {
         }
         Ok(entries)
     }
+}
+
+/// As text and not as it is displayed: the log escapes texts, and a name may hold a line break or steer a terminal.
+fn shown(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
 }
 
 impl Walk {
