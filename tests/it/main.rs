@@ -6,6 +6,7 @@ mod check;
 mod cli;
 mod columns;
 mod faults;
+mod faults_outside;
 mod floors;
 mod keys;
 mod main_job;
