@@ -15,7 +15,7 @@ use serde::Deserialize;
 use toml::{Table, Value};
 
 use crate::bucket::{After, BucketConfig};
-use crate::model::{Campaign, Channel, KeyField, Newline, SuppressionList, TableSchema};
+use crate::model::{Campaign, Channel, Extensions, KeyField, Newline, SuppressionList, TableSchema};
 use crate::reader::Limits;
 use crate::serve::ServeConfig;
 use crate::store::StoreConfig;
@@ -60,6 +60,8 @@ pub struct CampaignConfig {
     pub channel: Option<Channel>,
     /// Country of national phone numbers; default `US`.
     pub region: Option<String>,
+    /// `keep` (default) or `refuse`: what becomes of a phone number with an extension.
+    pub extensions: Option<Extensions>,
     /// New batches wait for a person to resume them.
     pub hold: Option<bool>,
     /// Such as `"30d"` or `"12h"`; not set: batches never expire.
@@ -286,6 +288,7 @@ impl CampaignConfig {
             files: self.files.clone(),
             channel: self.channel.unwrap_or(default.channel),
             region: self.region.clone().unwrap_or(default.region),
+            extensions: self.extensions.unwrap_or_default(),
             hold: self.hold.unwrap_or(default.hold),
             expires_after,
             unique,
@@ -413,6 +416,16 @@ pub fn parse_duration(text: &str) -> Option<Duration> {
     (total > 0 && total <= 3660 * 86_400).then(|| Duration::from_secs(total))
 }
 
+/// The same the other way round, in the largest unit that gives a whole number.
+pub fn duration_text(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    let units = [("w", 604_800), ("d", 86_400), ("h", 3600), ("m", 60)];
+    match units.iter().find(|(_, length)| seconds.is_multiple_of(*length)) {
+        Some((unit, length)) => format!("{}{unit}", seconds / length),
+        None => format!("{seconds}s"),
+    }
+}
+
 /// Puts one environment variable into the table. Variables without our prefix are nobody's business here.
 fn override_key(table: &mut Table, name: &str, value: &str) -> Result<(), ConfigError> {
     let Some(rest) = name.strip_prefix(ENVIRONMENT_PREFIX) else { return Ok(()) };
@@ -502,6 +515,14 @@ mod tests {
         assert_eq!((campaigns[0].hold, campaigns[1].hold), (false, true));
         assert_eq!(campaigns[0].expires_after, Some(Duration::from_secs(30 * 86_400)));
         assert_eq!(campaigns[0].unique, [KeyField::ReferenceId, KeyField::Target]);
+    }
+
+    #[test]
+    fn a_duration_is_shown_as_it_can_be_written() {
+        for text in ["45s", "90m", "12h", "30d", "2w"] {
+            assert_eq!(parse_duration(text).map(duration_text).as_deref(), Some(text));
+        }
+        assert_eq!(duration_text(Duration::from_secs(86_400)), "1d");
     }
 
     #[test]

@@ -233,7 +233,20 @@ fn config_check(config: &Config, json: bool) -> anyhow::Result<u8> {
     let router = router(config)?;
     lists(config)?;
     let mut table = output::Table::new(
-        &["ID", "CAMPAIGN", "FILES", "CHANNEL", "REGION", "UNIQUE", "HOLD", "SCHEMA", "READ AS"],
+        &[
+            "ID",
+            "CAMPAIGN",
+            "FILES",
+            "CHANNEL",
+            "REGION",
+            "EXTENSIONS",
+            "UNIQUE",
+            "UNIQUE WITHIN",
+            "SUPPRESSION",
+            "HOLD",
+            "SCHEMA",
+            "READ AS",
+        ],
         json,
     );
     for campaign in router.campaigns() {
@@ -241,6 +254,10 @@ fn config_check(config: &Config, json: bool) -> anyhow::Result<u8> {
         let schema = campaign.schema.as_ref().map(|schema| schema.file.as_str());
         let unique = serde_json::to_value(&campaign.unique)?;
         let unique_text: Vec<_> = unique.as_array().into_iter().flatten().filter_map(|name| name.as_str()).collect();
+        let extensions = serde_json::to_value(campaign.extensions)?;
+        let unique_within = campaign.unique_within.map(crate::config::duration_text);
+        let suppression =
+            if campaign.suppression.is_empty() { "-".to_owned() } else { campaign.suppression.join(", ") };
         table.row(
             vec![
                 campaign.id.to_string(),
@@ -248,14 +265,18 @@ fn config_check(config: &Config, json: bool) -> anyhow::Result<u8> {
                 campaign.files.clone(),
                 channel.as_str().unwrap_or_default().to_owned(),
                 campaign.region.clone(),
+                extensions.as_str().unwrap_or_default().to_owned(),
                 unique_text.join(", "),
+                unique_within.clone().unwrap_or_else(|| "-".to_owned()),
+                suppression,
                 if campaign.hold { "yes" } else { "no" }.to_owned(),
                 schema.unwrap_or("-").to_owned(),
                 crate::config::told(&campaign.format),
             ],
             &serde_json::json!({
                 "id": campaign.id, "name": campaign.name, "files": campaign.files, "channel": channel,
-                "region": campaign.region, "unique": unique, "hold": campaign.hold,
+                "region": campaign.region, "extensions": extensions, "unique": unique,
+                "unique_within": unique_within, "suppression": campaign.suppression, "hold": campaign.hold,
                 "schema": schema,
                 "read_as": crate::config::told(&campaign.format),
             }),

@@ -28,6 +28,17 @@ pub enum KeyField {
     Target,
 }
 
+/// What becomes of a phone number with an extension: the number alone may reach somebody else.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Extensions {
+    /// The extension is kept apart from the number, for whoever dials it.
+    #[default]
+    Keep,
+    /// The row is INVALID.
+    Refuse,
+}
+
 /// What a campaign's cells must be, as its Table Schema file has it: read by the configuration, understood by the rules.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TableSchema {
@@ -60,6 +71,8 @@ pub struct Campaign {
     pub channel: Channel,
     /// ISO 3166 code of the country that national phone numbers belong to.
     pub region: String,
+    /// What becomes of a phone number with an extension.
+    pub extensions: Extensions,
     /// New batches start PAUSED, and nobody is contacted until they are resumed.
     pub hold: bool,
     /// How long after `created_at` a batch expires; `None` means never.
@@ -91,6 +104,7 @@ impl Default for Campaign {
             files: "*.csv*".to_owned(),
             channel: Channel::Voice,
             region: "US".to_owned(),
+            extensions: Extensions::Keep,
             hold: false,
             expires_after: None,
             unique: vec![KeyField::ReferenceId],

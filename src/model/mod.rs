@@ -15,7 +15,7 @@ pub mod suppression;
 pub mod upload;
 
 pub use batch::{Batch, BatchDraft, BatchStatus, SentColumns, Verdicts};
-pub use campaign::{Campaign, Channel, KeyField, TableSchema};
+pub use campaign::{Campaign, Channel, Extensions, KeyField, TableSchema};
 pub use fault::{Fault, FileCode, RowCode};
 pub use format::{Dialect, Format, Newline};
 pub use keys::{Holder, KeyScope, Known, Lookup, Questions, fold_address};

@@ -50,6 +50,8 @@ pub struct NewRequest<'a> {
     pub reference_id: &'a str,
     /// Normalised; for an INVALID row, what the file said.
     pub target: &'a str,
+    /// The extension behind the phone number, where the file gave one.
+    pub target_extension: Option<&'a str>,
     /// What the file said, of a row that is not PENDING, where it differs from `reference_id`.
     pub sent_reference_id: Option<&'a str>,
     /// The same of `target`.
@@ -85,8 +87,8 @@ pub struct Decision {
 
 /// A run of judged rows in one arena: no allocation a row, so that a million rows cost a few buffers.
 ///
-/// All text of a row stands end to end in `text`: message, reference_id, target, the cells of the other columns, and what
-/// was sent where it differs. What is decided later (a message, the id of another batch) is added at the end of all.
+/// All text of a row stands end to end in `text`: message, reference_id, target, the cells of the other columns, what was
+/// sent where it differs, and the target's extension. What is decided later (a message, the id of another batch) is added at the end of all.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct RowChunk {
     text: String,
@@ -115,6 +117,8 @@ struct RowEntry {
     sent_start: u32,
     sent_reference_end: u32,
     sent_target_end: u32,
+    /// An empty one is none.
+    extension_end: u32,
 }
 
 impl RowEntry {
@@ -145,6 +149,8 @@ impl RowChunk {
         self.text.push_str(row.sent_reference_id.unwrap_or_default());
         let sent_reference_end = self.end();
         self.text.push_str(row.sent_target.unwrap_or_default());
+        let sent_target_end = self.end();
+        self.text.push_str(row.target_extension.unwrap_or_default());
         self.rows.push(RowEntry {
             row_number: row.row_number,
             line: row.line,
@@ -161,7 +167,8 @@ impl RowChunk {
             cells_end: self.cell_ends.len() as u32,
             sent_start,
             sent_reference_end,
-            sent_target_end: self.end(),
+            sent_target_end,
+            extension_end: self.end(),
         });
     }
 
@@ -224,8 +231,8 @@ impl RowChunk {
         self.rows.iter().map(move |entry| {
             let text = |from: u32, to: u32| &self.text[from as usize..to as usize];
             // Only rows that go back to their sender keep what was sent.
-            let sent =
-                |from: u32, to: u32| (to > from && entry.status != IntakeStatus::Pending).then(|| text(from, to));
+            let given = |from: u32, to: u32| (to > from).then(|| text(from, to));
+            let sent = |from: u32, to: u32| given(from, to).filter(|_| entry.status != IntakeStatus::Pending);
             let request = NewRequest {
                 row_number: entry.row_number,
                 line: entry.line,
@@ -233,10 +240,10 @@ impl RowChunk {
                 code: entry.code,
                 message: text(entry.message_start, entry.message_end),
                 duplicate_of: entry.duplicate_of,
-                duplicate_of_batch: (entry.batch_end > entry.message_end)
-                    .then(|| text(entry.message_end, entry.batch_end)),
+                duplicate_of_batch: given(entry.message_end, entry.batch_end),
                 reference_id: text(entry.reference_start, entry.reference_end),
                 target: text(entry.reference_end, entry.target_end),
+                target_extension: given(entry.sent_target_end, entry.extension_end),
                 sent_reference_id: sent(entry.sent_start, entry.sent_reference_end),
                 sent_target: sent(entry.sent_reference_end, entry.sent_target_end),
             };
@@ -285,6 +292,8 @@ pub struct Request {
     pub reference_id: String,
     /// Whom to contact. Private: screens show the last four characters.
     pub target: String,
+    /// The extension behind the phone number, where the file gave one. Private.
+    pub target_extension: Option<String>,
     /// Every other column under its header. Private.
     pub request_variables: serde_json::Value,
     /// An open set.
@@ -340,6 +349,7 @@ mod tests {
             duplicate_of_batch: Some("20250812.10"),
             reference_id: "A1",
             target: "+15125550100",
+            target_extension: None,
             sent_reference_id: None,
             sent_target: Some("(512) 555-0100"),
         };
@@ -347,7 +357,8 @@ mod tests {
             (NewRequest { row_number: 6, sent_target: None, ..row }, vec![]),
             (row, vec!["Zoë", "", "x"]),
             (NewRequest { row_number: 8, sent_reference_id: Some(" A1 "), sent_target: Some(" "), ..row }, vec!["y"]),
-            (NewRequest { row_number: 9, sent_target: None, ..row }, vec![]),
+            (NewRequest { row_number: 9, target_extension: Some("45"), ..row }, vec!["z"]),
+            (NewRequest { row_number: 10, sent_target: None, ..row }, vec![]),
         ];
         let mut chunk = RowChunk::default();
         for round in 0..2 {
@@ -373,6 +384,7 @@ mod tests {
             duplicate_of_batch: None,
             reference_id: "A1",
             target: "+15125550100",
+            target_extension: None,
             sent_reference_id: None,
             sent_target: None,
         };

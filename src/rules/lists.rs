@@ -18,7 +18,7 @@ impl Lists {
     /// A pattern or a region that is none, with the list's name and the key.
     pub fn new(lists: Vec<SuppressionList>) -> Result<Lists, String> {
         let prepare = |list: SuppressionList| {
-            Targets::new(list.channel, &list.region).map_err(|why| format!("{}.{why}", list.name))?;
+            Targets::of(&list.rules()).map_err(|why| format!("{}.{why}", list.name))?;
             let glob = list.files.as_deref().map(|files| GlobBuilder::new(files).case_insensitive(true).build());
             let matcher = glob
                 .transpose()

@@ -7,6 +7,7 @@
 //! before; `duplicates` keeps which keys are already claimed. Only PENDING rows claim keys, so that an invalid row never
 //! shadows a later valid one. When all rows are judged, `verdict` also says whether the file as a whole must fail.
 
+mod address;
 mod columns;
 mod decision;
 mod duplicates;

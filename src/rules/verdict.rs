@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::columns::{self, Columns};
 use super::decision::Keys;
-use super::target::Targets;
+use super::target::{Normal, Targets};
 use crate::model::{
     Campaign, Fault, FileCode, Header, IntakeStatus, KeyField, Known, Lookup, NewRequest, Problem, Questions, Row,
     RowChunk, RowCode, Verdicts,
@@ -31,7 +31,7 @@ pub struct Judge {
     /// How many rows of each INVALID code, and the line of the first: what a failed file is told about.
     invalid: BTreeMap<&'static str, (u64, u32)>,
     /// The normalised target of the row being judged.
-    target: String,
+    target: Normal,
 }
 
 /// A judged row, and where to point when it is not PENDING.
@@ -51,6 +51,8 @@ pub struct Judgement<'a> {
     pub reference_id: &'a str,
     /// Normalised; for an INVALID row, what the file said.
     pub target: &'a str,
+    /// The extension behind the phone number; empty for none.
+    pub target_extension: &'a str,
 }
 
 impl Judgement<'_> {
@@ -66,6 +68,7 @@ impl Judgement<'_> {
             duplicate_of_batch: None,
             reference_id: self.reference_id,
             target: self.target,
+            target_extension: Some(self.target_extension).filter(|extension| !extension.is_empty()),
             sent_reference_id: None,
             sent_target: None,
         }
@@ -84,7 +87,7 @@ struct Finding {
 /// # Errors
 /// The key and what is wrong with it.
 pub fn check_campaign(campaign: &Campaign) -> Result<(), String> {
-    Targets::new(campaign.channel, &campaign.region)?;
+    Targets::of(campaign)?;
     campaign.schema.as_ref().map_or(Ok(()), columns::check)
 }
 
@@ -107,7 +110,7 @@ impl Judge {
         Ok(Judge {
             header,
             columns,
-            targets: Targets::new(campaign.channel, &campaign.region)?,
+            targets: Targets::of(campaign)?,
             keys: Keys::new(campaign),
             lookup: campaign.lookup(),
             nothing: Known::default(),
@@ -115,7 +118,7 @@ impl Judge {
             max_invalid_from_rows: campaign.max_invalid_from_rows,
             verdicts: Verdicts::default(),
             invalid: BTreeMap::new(),
-            target: String::new(),
+            target: Normal::default(),
         })
     }
 
@@ -138,7 +141,7 @@ impl Judge {
         if let Err(finding) = self.usable(row, reference_id, sent_target) {
             return self.invalid(row, finding);
         }
-        let Some(obstacle) = self.keys.claim(reference_id, &self.target, row.number, &self.nothing) else {
+        let Some(obstacle) = self.keys.claim(reference_id, &self.target.text, row.number, &self.nothing) else {
             self.verdicts.pending += 1;
             return self.candidate(reference_id);
         };
@@ -218,6 +221,7 @@ impl Judge {
             duplicate_of: None,
             reference_id,
             target,
+            target_extension: "",
         }
     }
 
@@ -230,7 +234,8 @@ impl Judge {
             column: None,
             duplicate_of: None,
             reference_id,
-            target: &self.target,
+            target: &self.target.text,
+            target_extension: &self.target.extension,
         }
     }
 
@@ -279,7 +284,6 @@ impl Judge {
             let message = "holds a NUL character, which cannot be stored; it is shown as ␀";
             return finding(RowCode::InvalidValue, Cow::Borrowed(message), column);
         }
-        self.target.clear();
         self.targets.normalise(target, &mut self.target).map_err(|(code, message)| Finding {
             code,
             message: Cow::Borrowed(message),

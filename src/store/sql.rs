@@ -347,6 +347,7 @@ macro_rules! ledger_sql {
                 line: number("line")?,
                 reference_id: row.try_get("reference_id")?,
                 target: row.try_get("target")?,
+                target_extension: row.try_get("target_extension")?,
                 request_variables: serde_json::from_str(&variables).map_err(|source| sqlx::Error::ColumnDecode {
                     index: "request_variables".to_owned(),
                     source: source.into(),

@@ -35,6 +35,7 @@ to_every_store! {
     a_window_that_is_widened_brings_swept_keys_back
     the_next_holder_counts_when_the_first_is_canceled
     addresses_are_compared_without_regard_to_case_by_all
+    repeats_and_lists_go_by_the_number_without_its_extension
     a_suppressed_target_is_skipped_before_duplicates_and_claims_nothing
     of_several_lists_the_first_named_is_told
 }
@@ -237,6 +238,36 @@ async fn addresses_are_compared_without_regard_to_case_by_all(to: To) {
     let told = loaded(&app, "3.csv", &["C1 ANN@example.com", "C2 ZOÉ@example.com"]).await;
     let duplicate = format!("DUPLICATE: target: the same as in row 1 of batch {}", second.batch_id);
     assert_eq!(told, [duplicate.as_str(), "SKIPPED: target: on the suppression list no"]);
+}
+
+async fn repeats_and_lists_go_by_the_number_without_its_extension(to: To) {
+    let settings = format!("unique = ['reference_id', 'target']\nsuppression = ['do_not_call']\n{WINDOW}");
+    let mut app = app(to, &settings).await;
+    let fill = format!("insert into suppressed_targets (list, target) values ('do_not_call', '{}')", number(103));
+    run(&app, &fill).await;
+    let rows = ["A1 5125550101ext.45", "A2 5125550101x46", "A3 5125550102", "A4 5125550103x7"];
+    let first = load(&app, "1.csv", &rows).await;
+    let stored: Vec<_> = app.requests(&first.batch_id).await;
+    let stored: Vec<_> = stored
+        .iter()
+        .map(|row| (row.target.as_str(), row.target_extension.as_deref(), row.request_status.as_str()))
+        .collect();
+    assert_eq!(
+        stored,
+        [
+            ("+15125550101", Some("45"), "PENDING"),
+            ("+15125550101", Some("46"), "DUPLICATE"),
+            ("+15125550102", None, "PENDING"),
+            ("+15125550103", Some("7"), "SKIPPED"),
+        ]
+    );
+    let told = loaded(&app, "2.csv", &["B1 5125550101", "B2 5125550102x5"]).await;
+    assert!(told.iter().all(|told| told.starts_with("DUPLICATE: target")), "{told:?}");
+
+    set(&mut app, "extensions = 'refuse'");
+    let told = loaded(&app, "3.csv", &["C1 5125550101x45", "C2 5125550102"]).await;
+    let why = "INVALID: target: has an extension; write the number alone, and the extension in a column of its own";
+    assert_eq!(told, [why, "PENDING"]);
 }
 
 async fn a_suppressed_target_is_skipped_before_duplicates_and_claims_nothing(to: To) {

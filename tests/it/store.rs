@@ -161,6 +161,7 @@ struct Row {
     target: String,
     sent_reference_id: Option<&'static str>,
     sent_target: Option<&'static str>,
+    target_extension: Option<&'static str>,
     cells: Vec<String>,
 }
 
@@ -174,6 +175,7 @@ fn pending(reference_id: impl Into<String>, cells: &[&str]) -> Row {
         target: "+15125550100".to_owned(),
         sent_reference_id: None,
         sent_target: None,
+        target_extension: None,
         cells: cells.iter().map(|cell| (*cell).to_owned()).collect(),
     }
 }
@@ -202,6 +204,7 @@ fn chunks(rows: &[Row], rows_a_chunk: usize) -> Vec<RowChunk> {
                 target: &row.target,
                 sent_reference_id: row.sent_reference_id,
                 sent_target: row.sent_target,
+                target_extension: row.target_extension,
             };
             chunk.push(request, row.cells.iter().map(String::as_str));
         }

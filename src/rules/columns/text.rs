@@ -1,6 +1,6 @@
 //! The formats of `string` fields.
 
-use crate::rules::target::address;
+use crate::rules::address::address;
 
 /// What a string must be.
 #[derive(Debug, Clone, Copy)]

@@ -6,9 +6,9 @@
 use crate::model::{IntakeStatus, NewRequest, RowChunk};
 
 pub(super) const STATEMENT: &str = "copy request_rows (batch_key, row_number, line, request_status, reference_id, target, \
-     cells, error_code, error_message, duplicate_of_batch, duplicate_of_row, sent_reference_id, sent_target) from stdin \
+     cells, error_code, error_message, duplicate_of_batch, duplicate_of_row, sent_reference_id, sent_target, target_extension) from stdin \
      (format binary)";
-const COLUMNS: i16 = 13;
+const COLUMNS: i16 = 14;
 /// The OID of type text, fixed for ever.
 const TEXT_OID: i32 = 25;
 
@@ -67,6 +67,10 @@ fn encode_row<'a>(
                 }
             }
         }
+    }
+    match row.target_extension {
+        Some(extension) => text(out, extension),
+        None => null(out),
     }
 }
 

@@ -34,6 +34,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (2, "dialect", include_str!("migrations/0002_dialect.sql")),
     (3, "keys, suppression", include_str!("migrations/0003_keys_suppression.sql")),
     (4, "answers", include_str!("migrations/0004_answers.sql")),
+    (5, "extensions", include_str!("migrations/0005_extensions.sql")),
 ];
 
 /// A worker that freezes, or whose machine dies, between the rows and the commit holds the day's counter, and with it

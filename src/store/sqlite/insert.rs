@@ -10,8 +10,8 @@ use crate::store::Error;
 /// Rows a statement.
 const ROWS: usize = 100;
 
-/// The rows of a chunk as they are stored, in one arena. Rows to be contacted are nearly all rows, and have statements of
-/// their own with half the parameters.
+/// The rows of a chunk as they are stored, in one arena. Rows to be contacted on a plain target are nearly all rows, and
+/// have statements of their own with half the parameters.
 #[derive(Default)]
 pub(super) struct Encoded {
     text: String,
@@ -28,15 +28,16 @@ struct Entry {
     cells: Range<usize>,
 }
 
-/// What a row has that is not PENDING.
+/// What a row has that is not PENDING, or whose target has an extension.
 struct Verdict {
     status: &'static str,
     code: Option<&'static str>,
-    message: Range<usize>,
+    message: Option<Range<usize>>,
     duplicate_of: Option<u32>,
     duplicate_of_batch: Option<Range<usize>>,
     sent_reference_id: Option<Range<usize>>,
     sent_target: Option<Range<usize>>,
+    target_extension: Option<Range<usize>>,
 }
 
 impl Encoded {
@@ -57,11 +58,11 @@ impl Encoded {
         push_json_array(&mut self.text, cells);
         let cells = start..self.text.len();
         let entry = Entry { row_number: row.row_number, line: row.line, reference_id, target, cells };
-        if row.status == IntakeStatus::Pending {
+        if row.status == IntakeStatus::Pending && row.target_extension.is_none() {
             self.pending.push(entry);
             return;
         }
-        let message = self.push(row.message);
+        let message = (row.status != IntakeStatus::Pending).then(|| self.push(row.message));
         let code = row.code.map(|code| code.as_str());
         let verdict = Verdict {
             status: row.status.as_str(),
@@ -71,6 +72,7 @@ impl Encoded {
             duplicate_of_batch: row.duplicate_of_batch.map(|batch| self.push(batch)),
             sent_reference_id: row.sent_reference_id.map(|sent| self.push(sent)),
             sent_target: row.sent_target.map(|sent| self.push(sent)),
+            target_extension: row.target_extension.map(|extension| self.push(extension)),
         };
         self.others.push((entry, verdict));
     }
@@ -96,16 +98,17 @@ impl Encoded {
         ]
     }
 
-    fn values_of_verdict(&self, verdict: &Verdict) -> [Value<'_>; 7] {
+    fn values_of_verdict(&self, verdict: &Verdict) -> [Value<'_>; 8] {
         let or_null = |place: &Option<Range<usize>>| place.as_ref().map_or(Value::Null, |place| self.text(place));
         [
             Value::Text(verdict.status),
             verdict.code.map_or(Value::Null, Value::Text),
-            self.text(&verdict.message),
+            or_null(&verdict.message),
             verdict.duplicate_of.map_or(Value::Null, |row| Value::Number(row.into())),
             or_null(&verdict.duplicate_of_batch),
             or_null(&verdict.sent_reference_id),
             or_null(&verdict.sent_target),
+            or_null(&verdict.target_extension),
         ]
     }
 }
@@ -122,8 +125,9 @@ impl<'c> Inserts<'c> {
     pub(super) fn prepare(connection: &'c Locked<'_>, batch_key: i32) -> Result<Self, Error> {
         const PENDING: (&str, &str) = ("", "(?,?,?,?,?,?,'PENDING')");
         const OTHER: (&str, &str) = (
-            ", error_code, error_message, duplicate_of_row, duplicate_of_batch, sent_reference_id, sent_target",
-            "(?,?,?,?,?,?,?,?,?,?,?,?,?)",
+            ", error_code, error_message, duplicate_of_row, duplicate_of_batch, sent_reference_id, sent_target, \
+             target_extension",
+            "(?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
         );
         Ok(Inserts {
             batch_key,

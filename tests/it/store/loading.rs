@@ -17,6 +17,7 @@ every_store! {
     a_file_without_other_columns_has_no_variables
     rows_of_the_wrong_length_keep_all_their_cells
     twenty_thousand_rows_come_back_in_pages
+    rows_of_five_thousand_columns_come_back
     a_batch_tells_what_was_known_of_its_file
     what_was_not_known_of_a_file_stays_open
     a_held_campaigns_batch_is_paused
@@ -42,6 +43,7 @@ async fn assert_stored(store: &Store, id: &str, rows: &[Row], variables: &[Value
     for (((stored, row), variables), row_number) in stored.into_iter().zip(rows).zip(variables).zip(1..) {
         assert_eq!((stored.batch_id.as_str(), stored.row_number, stored.line), (id, row_number, line(row_number)));
         assert_eq!((&stored.reference_id, &stored.target), (&row.reference_id, &row.target), "row {row_number}");
+        assert_eq!(stored.target_extension.as_deref(), row.target_extension, "row {row_number}");
         assert_eq!(&stored.request_variables, variables, "row {row_number}");
         assert_eq!(stored.request_status, row.status.as_str());
         assert_eq!(stored.error_code.as_deref(), row.code.map(RowCode::as_str));
@@ -86,6 +88,15 @@ fn rows_of_every_kind() -> Vec<Row> {
             ..row
         },
         pending("A2", &["", ""]),
+        Row { target_extension: Some("0045"), ..pending("A3", &["Zoë", "10"]) },
+        Row {
+            status: IntakeStatus::Duplicate,
+            code: Some(RowCode::DuplicateTarget),
+            message: "row 1 has the same target",
+            duplicate_of: Some(1),
+            target_extension: Some("1234567"),
+            ..pending("A4", &["", ""])
+        },
     ]
 }
 
@@ -93,7 +104,7 @@ async fn every_kind_of_row_comes_back_as_it_went_in(place: &Place) {
     let rows = rows_of_every_kind();
     let zoe = json!({"name": "Zoë", "amount": "10"});
     let empty = json!({"name": "", "amount": ""});
-    let variables = [zoe.clone(), zoe.clone(), zoe.clone(), zoe.clone(), zoe, empty];
+    let variables = [zoe.clone(), zoe.clone(), zoe.clone(), zoe.clone(), zoe.clone(), empty.clone(), zoe, empty];
     assert_come_back(place, &draft("a.csv", &rows), &rows, &variables).await;
 
     let findings = place.store().await.findings("20250812.1").await.unwrap();
@@ -103,8 +114,24 @@ async fn every_kind_of_row_comes_back_as_it_went_in(place: &Place) {
         first_row,
         first_line: 2 * first_row,
     };
-    let expected = [finding("INVALID_PHONE", 2, 4), finding("DUPLICATE_REFERENCE", 1, 2), finding("SUPPRESSED", 1, 3)];
+    let expected = [
+        finding("INVALID_PHONE", 2, 4),
+        finding("DUPLICATE_REFERENCE", 1, 2),
+        finding("DUPLICATE_TARGET", 1, 8),
+        finding("SUPPRESSED", 1, 3),
+    ];
     assert_eq!(findings, expected);
+}
+
+/// Where each cell's name was looked for among all names by a join, each row took seconds.
+async fn rows_of_five_thousand_columns_come_back(place: &Place) {
+    let names: Vec<String> = (0..5_000).map(|n| format!("column {n}")).collect();
+    let cells: Vec<String> = (0..5_000).map(|n| n.to_string()).collect();
+    let row = Row { cells: cells.clone(), ..pending("A1", &[]) };
+    let rows = vec![row; 10];
+    let variables = Value::Object(names.iter().cloned().zip(cells.into_iter().map(Value::String)).collect());
+    let draft = BatchDraft { variable_names: names, ..draft("wide.csv", &rows) };
+    assert_come_back(place, &draft, &rows, &vec![variables; rows.len()]).await;
 }
 
 async fn any_text_comes_back_as_it_went_in(place: &Place) {

@@ -69,6 +69,7 @@ async fn of_a_request_nothing_else_can_be_changed(place: &Place) {
     let before = place.dump().await;
     for change in [
         "target = '+15125550199'",
+        "target_extension = '5'",
         "reference_id = 'B1'",
         "batch_id = '20250812.2'",
         "row_number = row_number + 10",

@@ -1,5 +1,5 @@
 -- $1 batch_id; $2 the last row_number already read; $3 how many.
-select r.batch_id, r.row_number, r.line, r.reference_id, r.target, r.request_variables as request_variables,
+select r.batch_id, r.row_number, r.line, r.reference_id, r.target, r.target_extension, r.request_variables as request_variables,
        r.request_status, r.error_code, r.error_message, r.duplicate_of_batch_id, r.duplicate_of_row, r.created_at,
        r.sent_at, r.attempt_count
 from requests r
