@@ -9,7 +9,7 @@ use futures_util::StreamExt as _;
 use tokio::io::AsyncWriteExt as _;
 
 use super::{failed, on_blocking_thread, version};
-use crate::bucket::{Error, Pieces};
+use crate::bucket::{Error, ErrorKind, Pieces};
 use crate::model::Object;
 
 /// Writes a file under a name that is never listed, has it on disk, and gives it its own name.
@@ -60,12 +60,47 @@ pub(super) fn move_file(from: &Path, to: &Path, object: &Object) -> Result<(), E
     let failed = |error: io::Error| failed("cannot move", &object.key, &error).caused_by(error);
     if is_version(from, object).map_err(failed)? != Some(true) {
         // An earlier attempt may have moved it, and not have lived to tell.
-        return if is_version(to, object).map_err(failed)? == Some(true) { Ok(()) } else { Err(gone(object)) };
+        return if is_moved(to, object).map_err(failed)? { Ok(()) } else { Err(gone(object)) };
     }
     if let Some(folder) = to.parent() {
         fs::create_dir_all(folder).map_err(failed)?;
     }
-    rename(from, to).map_err(failed)
+    match rename(from, to) {
+        Err(error) if error.kind() == io::ErrorKind::CrossesDevices => move_across(from, to, object),
+        renamed => renamed.map_err(failed),
+    }
+}
+
+/// The same onto another file system, where nothing can be renamed: the copy is on disk, under its name, before the
+/// original goes. Killed in between, both are there, and the next attempt puts a new copy in the place of this one.
+fn move_across(from: &Path, to: &Path, object: &Object) -> Result<(), Error> {
+    let failed = |error: io::Error| failed("cannot move", &object.key, &error).caused_by(error);
+    let aside = to.with_file_name(format!(".{}.part", uuid::Uuid::new_v4()));
+    let copied = match copy(from, &aside) {
+        Ok(copied) if copied == object.version => rename(&aside, to).map_err(failed),
+        Ok(_) => Err(gone(object)),
+        Err(error) => Err(failed(error)),
+    };
+    if copied.is_err() {
+        let _ = fs::remove_file(&aside); // it may never have come to be
+    }
+    copied?;
+    match delete_file(from, object) {
+        // Another has its name by now: the one that was meant is moved.
+        Err(error) if error.kind == ErrorKind::Gone => Ok(()),
+        deleted => deleted,
+    }
+}
+
+/// Returns the version that was copied. The copy keeps its time, by which a later attempt knows it.
+fn copy(from: &Path, to: &Path) -> io::Result<String> {
+    let (mut original, mut copy) = (File::open(from)?, File::create_new(to)?);
+    io::copy(&mut original, &mut copy)?;
+    let metadata = original.metadata()?;
+    copy.set_permissions(metadata.permissions())?;
+    copy.set_modified(metadata.modified()?)?;
+    copy.sync_all()?;
+    Ok(version(&metadata))
 }
 
 /// Deletes a file that is still this version. The same race remains.
@@ -86,6 +121,16 @@ fn is_version(path: &Path, object: &Object) -> io::Result<Option<bool>> {
     match fs::metadata(path) {
         Ok(metadata) => Ok(Some(metadata.is_file() && version(&metadata) == object.version)),
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether what was moved there is that version: on another file system it has another inode, which a version ends in.
+fn is_moved(to: &Path, object: &Object) -> io::Result<bool> {
+    let without_inode = |version: &str| version.rsplit_once('-').map(|(rest, _)| rest.to_owned());
+    match fs::metadata(to) {
+        Ok(metadata) => Ok(metadata.is_file() && without_inode(&version(&metadata)) == without_inode(&object.version)),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(false),
         Err(error) => Err(error),
     }
 }

@@ -4,7 +4,7 @@ use std::ffi::{CString, OsStr};
 use std::fs::{self, File};
 use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{MetadataExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -250,4 +250,38 @@ async fn a_folder_that_goes_away_is_an_error_and_not_an_empty_bucket() {
     let bucket = place.open().await;
     fs::remove_dir(place.0.path()).unwrap();
     assert_eq!(bucket.list(None).await.unwrap_err().kind, ErrorKind::Permanent);
+}
+
+/// `/dev/shm` is a file system of its own on Linux; where it is not, nothing can be shown here.
+#[tokio::test]
+async fn a_file_is_moved_onto_another_file_system() {
+    let place = FolderPlace::new();
+    let Ok(other) = tempfile::tempdir_in("/dev/shm") else { return eprintln!("skipped: no /dev/shm") };
+    let device = |path: &Path| fs::metadata(path).unwrap().dev();
+    if device(other.path()) == device(place.0.path()) {
+        return eprintln!("skipped: /dev/shm is no file system of its own");
+    }
+    symlink(other.path(), place.path("processed")).unwrap();
+    place.put("a.csv", b"one").await;
+    let bucket = place.open().await;
+    let object = only_object(&bucket).await;
+    fs::hard_link(place.path("a.csv"), place.path(".kept")).unwrap();
+    for attempt in
+        ["the first", "one that does not know of it", "one of a worker killed before the original was deleted"]
+    {
+        if attempt.starts_with("one of") {
+            fs::rename(place.path(".kept"), place.path("a.csv")).unwrap();
+        }
+        bucket
+            .move_to(&object, "processed/1/a.csv")
+            .await
+            .unwrap_or_else(|error| panic!("{attempt}: {}", told(&error)));
+        assert_eq!(place.get("processed/1/a.csv").await.as_deref(), Some(&b"one"[..]), "{attempt}");
+        assert_eq!(place.get("a.csv").await, None, "{attempt}");
+        assert_eq!(fs::read_dir(other.path().join("1")).unwrap().count(), 1, "{attempt} leaves nothing else");
+    }
+    place.put("a.csv", b"another").await;
+    bucket.move_to(&object, "processed/1/a.csv").await.unwrap();
+    assert_eq!(place.get("processed/1/a.csv").await.as_deref(), Some(&b"one"[..]));
+    assert_eq!(place.get("a.csv").await.as_deref(), Some(&b"another"[..]), "what came later is left alone");
 }
