@@ -32,6 +32,7 @@ mod batches;
 mod ledger;
 mod loading;
 mod numbers;
+mod plans;
 mod schema;
 mod senders;
 mod server;
