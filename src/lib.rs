@@ -23,7 +23,7 @@
 //! | 2 | [`serve`] | probes and metrics over HTTP |
 //! | 1 | [`reader`], [`rules`] | pure and synchronous: bytes to rows, rows to verdicts |
 //! | 1 | [`bucket`], [`store`] | the edges: folder and S3, PostgreSQL and SQLite |
-//! | 0 | [`model`], [`telemetry`] | the words; what is logged and measured |
+//! | 0 | [`model`], [`telemetry`], `fail_point` | the words; what is logged and measured; where a test lets us fail |
 //!
 //! # What can go wrong
 //! Two families, never mixed. A [`model::Fault`] is the sender's: it becomes the batch's `error_message` and is never
@@ -33,6 +33,7 @@
 pub mod bucket;
 pub mod cli;
 pub mod config;
+mod fail_point;
 pub mod model;
 pub mod reader;
 pub mod rules;

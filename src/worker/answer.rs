@@ -16,11 +16,11 @@ use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
 use tokio_util::sync::CancellationToken;
 
-use super::{Worker, until_lost};
+use super::{Worker, unless_it_panics, until_lost};
 use crate::bucket::{self, After, Pieces};
 use crate::model::{Batch, OwedAnswer, UploadStatus};
 use crate::store::{self, ErrorKind, Finding};
-use crate::telemetry;
+use crate::{fail_point, telemetry};
 use receipt::{Facts, Source};
 pub use rejects::rejects_file;
 
@@ -63,12 +63,18 @@ impl From<bucket::Error> for Trouble {
     }
 }
 
+fn reach(step: &str, owed: &OwedAnswer) -> Result<(), Trouble> {
+    fail_point::reach(step, &owed.object.key).map_err(Trouble)
+}
+
 impl Worker {
     /// Gives a claimed answer, or gives it up in a way that lets another try follow.
     pub(super) async fn answer(&self, owed: &OwedAnswer, stop: &CancellationToken) -> Answered {
         let lease = self.config.lease();
         let given = tokio::select! {
-            given = self.give(owed, stop) => given,
+            given = unless_it_panics(self.give(owed, stop)) => {
+                given.unwrap_or_else(|| Err(Trouble("the worker failed on this answer (a bug)".to_owned())))
+            }
             () = until_lost(owed.upload_id, lease, || self.store.renew_answer(owed, lease)) => return Answered::Lost,
         };
         let (ended, answered) = match given {
@@ -96,11 +102,13 @@ impl Worker {
             Some(batch) if !findings.is_empty() => self.write_rejects(owed, batch, stop).await?,
             _ => None,
         };
+        reach("rejects", owed)?;
         let (source, moving) = match self.put_away(owed).await {
             Ok(source) => (source, Ok(())),
             Err(error) => (Source::Kept, Err(error)),
         };
         self.write_receipt(owed, batch.as_ref(), &findings, rejects.as_deref(), &source).await?;
+        reach("answered", owed)?;
         Ok(moving?)
     }
 

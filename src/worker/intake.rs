@@ -19,13 +19,13 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use super::reading::{Interrupted, Reading, Said, read_and_judge};
-use super::{Ending, Worker, until_lost};
-use crate::bucket;
+use super::{Ending, Worker, unless_it_panics, until_lost};
 use crate::model::{BatchDraft, Campaign, Claim, Fault, FileCode, Header, KeyScope, Lookup, UploadStatus};
 use crate::reader::{HeaderRules, Limits};
 use crate::rules::filename_date;
 use crate::store::{self, ErrorKind, Load, Outcome, Published};
 use crate::telemetry::{self, Stage, metrics};
+use crate::{bucket, fail_point};
 
 /// Pieces of the object under way between the bucket and the reader.
 const PIECES_UNDER_WAY: usize = 4;
@@ -96,7 +96,9 @@ impl Worker {
     async fn end_of(&self, claim: &Claim, stop: &CancellationToken) -> Ending {
         let lease = self.config.lease();
         let result = tokio::select! {
-            result = self.work_on(claim, stop) => result,
+            result = unless_it_panics(self.work_on(claim, stop)) => {
+                result.unwrap_or_else(|| Err(Halt::Trouble("the worker failed on this file (a bug)".to_owned())))
+            }
             () = until_lost(claim.upload_id, lease, || self.store.renew(claim, lease)) => Err(Halt::Lost),
         };
         let ended = match result {
@@ -147,6 +149,7 @@ impl Worker {
         if let Some(trouble) = self.missing_list(campaign).await? {
             return self.hold_off(claim, campaign, trouble).await;
         }
+        reach("claimed", claim)?;
         let mut reading = Reading::default();
         match self.load(claim, campaign, stop, &mut reading).await {
             Ok(Published::Batch { batch_id }) => Ok(Ending::Loaded { batch_id }),
@@ -177,6 +180,7 @@ impl Worker {
             body = self.bucket.read(&claim.object) => body?,
             () = stop.cancelled() => return Err(Halt::Stopped),
         };
+        reach("opened", claim)?;
         let opened = Instant::now();
         metrics().took(Stage::Fetch, opened - start);
         let rules = HeaderRules::of(campaign);
@@ -190,6 +194,7 @@ impl Worker {
                 () = stop.cancelled() => return Err(Halt::Stopped),
             };
             let Some(step) = step else { break };
+            reach("rows", claim)?;
             self.take(step, &mut load, claim, lookup.as_ref(), stop).await?;
         }
         let (read, result) = reader.end().await?;
@@ -204,7 +209,9 @@ impl Worker {
         let draft = self.draft(claim, campaign, reading);
         let loaded = Instant::now();
         metrics().took(Stage::Load, loaded - opened);
+        reach("publish", claim)?;
         let published = load.publish(claim, &draft, reading.verdicts).await?;
+        reach("published", claim)?;
         metrics().took(Stage::Publish, loaded.elapsed());
         if let Published::Batch { .. } = published {
             for (status, rows) in reading.verdicts.each() {
@@ -329,6 +336,10 @@ impl Worker {
 fn backoff(first: Duration, attempt: u32, chance: f64) -> Duration {
     let wait = first.saturating_mul(4u32.saturating_pow(attempt.saturating_sub(1).min(10)));
     wait.min(Duration::from_secs(600)).mul_f64(0.75 + chance / 2.0)
+}
+
+fn reach(step: &str, claim: &Claim) -> Result<(), Halt> {
+    fail_point::reach(step, &claim.object.key).map_err(Halt::Trouble)
 }
 
 fn exhausted(attempts: u32, last_trouble: Option<&str>) -> Fault {

@@ -10,7 +10,11 @@ mod reading;
 mod suppression;
 mod watch;
 
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use chrono_tz::Tz;
@@ -171,6 +175,17 @@ impl Worker {
     ) -> Arc<Worker> {
         Arc::new(Worker { bucket, store, router, lists, limits, config, news })
     }
+}
+
+/// Does the work; `None` where it panicked, which is a bug of ours. The worker goes on: of what the work shares with others
+/// nothing is left half changed, since all of that stands in the store, whose open transaction is rolled back.
+async fn unless_it_panics<T>(work: impl Future<Output = T>) -> Option<T> {
+    let mut work = pin!(work);
+    poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context))) {
+        Ok(polled) => polled.map(Some),
+        Err(_) => Poll::Ready(None),
+    })
+    .await
 }
 
 /// Keeps a lease alive; returns only when it was lost.

@@ -11,10 +11,10 @@ use sha2::{Digest, Sha256};
 use tokio::sync::mpsc::{Receiver, Sender};
 use tokio::sync::oneshot;
 
-use crate::bucket;
 use crate::model::{Campaign, Dialect, Fault, Header, Known, NewRequest, Questions, RowChunk, Verdicts};
 use crate::reader::{HeaderRules, Limits, ReadError, Rows};
 use crate::rules::Judge;
+use crate::{bucket, fail_point};
 
 /// A chunk is handed on when it holds this much text…
 const CHUNK_BYTES: usize = 256 * 1024;
@@ -63,6 +63,9 @@ pub(super) fn read_and_judge(
     rules: &HeaderRules,
     limits: Limits,
 ) -> (Reading, Result<(), Interrupted>) {
+    if let Err(trouble) = fail_point::reach("read", &campaign.name) {
+        return (Reading::default(), Err(Interrupted::Trouble(trouble)));
+    }
     let mut source = Source { bytes, current: Bytes::new(), hash: Sha256::new(), count: 0, failed: None };
     let mut reading = Reading::default();
     let result = judge_rows(&mut source, said, campaign, rules, limits, &mut reading);

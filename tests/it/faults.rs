@@ -2,6 +2,9 @@
 //!
 //! The oracle is the same files loaded without a disturbance. Seeds are printed, so that a failure can be seen again.
 
+mod steps;
+mod trouble;
+
 use std::time::Duration;
 
 use batchdrop::model::{BatchStatus, UploadStatus};
@@ -33,6 +36,23 @@ async fn outcome(app: &TestApp) -> Vec<String> {
 async fn undisturbed() -> Vec<String> {
     let app = TestApp::new(In::Folder, To::Sqlite).await;
     drop_files(&app).await;
+    assert_eq!(app.settle().await, 3);
+    outcome(&app).await
+}
+
+const FEW: usize = 4;
+
+/// As many as it takes to meet every step: loaded, repeated, of no use, with rows that go back.
+async fn drop_few(app: &TestApp) {
+    app.drop_file("calls_1.csv", contacts(70, 1)).await;
+    app.drop_file("calls_1_again.csv", contacts(70, 1)).await;
+    app.drop_file("calls_2.csv", contacts(140, 2)).await;
+    app.drop_file("broken.csv", "reference_id,phone\n\"never closed,1\n").await;
+}
+
+async fn undisturbed_few() -> Vec<String> {
+    let app = TestApp::new(In::Folder, To::Sqlite).await;
+    drop_few(&app).await;
     assert_eq!(app.settle().await, 3);
     outcome(&app).await
 }

@@ -7,11 +7,12 @@ use std::path::{Path, PathBuf};
 const FLOORS: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("telemetry", &[]),
+    ("fail_point", &[]),
     ("reader", &["model"]),
     ("rules", &["model"]),
     ("bucket", &["model", "telemetry"]),
     ("store", &["model", "telemetry"]),
-    ("worker", &["model", "telemetry", "reader", "rules", "bucket", "store"]),
+    ("worker", &["model", "telemetry", "fail_point", "reader", "rules", "bucket", "store"]),
     ("serve", &["model", "telemetry", "store"]),
     // The whole configuration is made of each room's own part.
     ("config", &["model", "telemetry", "reader", "bucket", "store", "worker", "serve"]),

@@ -46,6 +46,14 @@ enum Bucket {
 
 impl TestApp {
     pub async fn new(dropped: In, to: To) -> TestApp {
+        match to {
+            To::Sqlite => TestApp::on_store(dropped, None).await,
+            To::Postgres => TestApp::on_store(dropped, Some(fresh_database().await)).await,
+        }
+    }
+
+    /// On the store with this address; `None` for a SQLite file of its own.
+    pub async fn on_store(dropped: In, store_url: Option<String>) -> TestApp {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let bucket = match dropped {
             In::Folder => {
@@ -56,10 +64,8 @@ impl TestApp {
             In::S3 => Bucket::S3(TestBucket::new().await),
             In::Aws => Bucket::S3(TestBucket::on_aws().await),
         };
-        let store_url = match to {
-            To::Sqlite => format!("sqlite://{}", directory.path().join("batchdrop.db").display()),
-            To::Postgres => fresh_database().await,
-        };
+        let store_url =
+            store_url.unwrap_or_else(|| format!("sqlite://{}", directory.path().join("batchdrop.db").display()));
         let store = Store::connect(&StoreConfig { url: store_url.clone(), max_connections: 4, ..Default::default() })
             .await
             .expect("a store");
