@@ -38,8 +38,8 @@ impl BucketConfig {
     }
 
     /// Whether an object of this key, counted from the bucket's root, can be an upload: no folder marker, no dotfile and
-    /// nothing in a folder whose name starts with a dot, no `*.tmp` or `*.part`, nothing under a prefix of ours, and nothing
-    /// in a folder that is called like a batch, which we made under a prefix of before.
+    /// nothing in a hidden folder, whose name starts with a dot, no `*.tmp` or `*.part`, nothing under a prefix of ours, and
+    /// nothing in a folder that is called like a batch, which we made under a prefix of before.
     pub fn is_upload(&self, key: &str) -> bool {
         is_upload(key, &self.own_prefixes())
     }
@@ -53,7 +53,7 @@ fn under(prefix: &str, rest: &str) -> Option<String> {
 /// See [`BucketConfig::is_upload`].
 pub(super) fn is_upload(key: &str, own_prefixes: &[String]) -> bool {
     let base_name = base_name(key);
-    if base_name.is_empty() || key.split('/').any(|part| part.starts_with('.')) {
+    if base_name.is_empty() || base_name.starts_with('.') || key.split('/').any(is_hidden) {
         return false;
     }
     let base_name = base_name.to_ascii_lowercase();
@@ -67,6 +67,12 @@ pub(super) fn is_upload(key: &str, own_prefixes: &[String]) -> bool {
     }
     // Of whole parts: under the prefix `results` lies `results/a.csv`, but not `results_2025.csv`.
     !own_prefixes.iter().any(|own| key.strip_prefix(own.as_str()).is_some_and(|rest| rest.starts_with('/')))
+}
+
+/// Whether a folder is hidden. Only a folder's path can step up or stay by `..` and `.`; in a key of S3's they are parts
+/// of a name like any other, and hide nothing.
+fn is_hidden(part: &str) -> bool {
+    part.starts_with('.') && !matches!(part, "." | "..")
 }
 
 /// Whether a folder is called as a batch is: `20250401.2`.
@@ -95,6 +101,9 @@ mod tests {
             "x.part/a.csv",
             "~a.csv",
             "a//b.csv",
+            "../a.csv",
+            "./a.csv",
+            "a/../b.csv",
         ] {
             assert!(is_upload(key, "results/"), "{key}");
         }
@@ -102,7 +111,7 @@ mod tests {
 
     #[test]
     fn markers_dotfiles_and_unfinished_files_are_not() {
-        let keys = ["", "/", "folder/", "a/b/", ".a.csv", ".hidden/a.csv", "a/.hidden/b.csv", "a/../b.csv", "./a.csv"];
+        let keys = ["", "/", "folder/", "a/b/", ".a.csv", ".hidden/a.csv", "a/.hidden/b.csv", "a/...", "a/..", "a/."];
         for key in keys.into_iter().chain(["a.tmp", "A.TMP", "a.csv.Part", "folder/a.part", ".tmp"]) {
             assert!(!is_upload(key, "results/"), "{key}");
         }

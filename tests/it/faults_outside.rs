@@ -4,3 +4,4 @@
 
 mod keys;
 mod object_store;
+mod queue;

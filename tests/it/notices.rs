@@ -7,19 +7,20 @@ use aws_sdk_s3::types::{Event, NotificationConfiguration, QueueConfiguration};
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::config::{BehaviorVersion, Region};
 use aws_sdk_sqs::types::QueueAttributeName;
+use serde_json::Value;
 
 use crate::support::app::{In, Running, TestApp, To, contacts};
 use crate::support::s3::credentials;
 
 /// An app whose bucket tells a queue of what is written to it.
-struct Told {
-    app: TestApp,
-    sqs: Client,
-    url: String,
+pub struct Told {
+    pub app: TestApp,
+    pub sqs: Client,
+    pub url: String,
 }
 
 impl Told {
-    async fn new(to: To) -> Told {
+    pub async fn new(to: To) -> Told {
         let mut app = TestApp::new(In::Aws, to).await;
         let config = aws_sdk_sqs::Config::builder()
             .behavior_version(BehaviorVersion::latest())
@@ -38,7 +39,7 @@ impl Told {
         told
     }
 
-    async fn notify(&self, on: bool) {
+    pub async fn notify(&self, on: bool) {
         let queue = QueueConfiguration::builder().queue_arn(self.arn().await).events(Event::from("s3:ObjectCreated:*"));
         let queues = if on { vec![queue.build().expect("a rule")] } else { Vec::new() };
         let rules = NotificationConfiguration::builder().set_queue_configurations(Some(queues)).build();
@@ -57,12 +58,24 @@ impl Told {
         answer.attributes().and_then(|all| all.get(&name)).cloned().expect("the attribute")
     }
 
-    async fn say(&self, message: &str) {
+    /// How long a message is out of sight for others once it is received.
+    pub async fn hide_messages_for(&self, seconds: u32) {
+        let attributes = self.sqs.set_queue_attributes().queue_url(&self.url);
+        let attributes = attributes.attributes(QueueAttributeName::VisibilityTimeout, seconds.to_string());
+        attributes.send().await.expect("the time is set");
+    }
+
+    /// What S3 would tell of a key of this bucket.
+    pub fn event(&self, name: &str, key: &str) -> Value {
+        event(name, &self.app.bucket().name, key)
+    }
+
+    pub async fn say(&self, message: &str) {
         self.sqs.send_message().queue_url(&self.url).message_body(message).send().await.expect("the message is sent");
     }
 
     /// Messages in the queue, those included that somebody has received and not deleted.
-    async fn messages(&self) -> u32 {
+    pub async fn messages(&self) -> u32 {
         let mut count = 0;
         for name in
             [QueueAttributeName::ApproximateNumberOfMessages, QueueAttributeName::ApproximateNumberOfMessagesNotVisible]
@@ -73,7 +86,7 @@ impl Told {
     }
 
     /// Starts a worker and waits until its first sweep is over, so that whatever comes later comes by notice.
-    async fn start(&self) -> Running {
+    pub async fn start(&self) -> Running {
         let running = self.app.start(&["run"]);
         self.app.drop_file("first.csv", contacts(3, 0)).await;
         self.app.wait_until("the first file is a batch", async || !self.app.batches().await.is_empty()).await;
@@ -81,13 +94,23 @@ impl Told {
         running
     }
 
-    async fn batches_become(&self, count: usize) {
+    pub async fn batches_become(&self, count: usize) {
         self.app.wait_until("the files are batches", async || self.app.batches().await.len() >= count).await;
     }
 
-    async fn queue_empties(&self) {
+    pub async fn queue_empties(&self) {
         self.app.wait_until("the queue is empty", async || self.messages().await == 0).await;
     }
+}
+
+fn event(name: &str, bucket: &str, key: &str) -> Value {
+    let object = serde_json::json!({"key": key, "size": 1, "eTag": "00000000000000000000000000000000"});
+    serde_json::json!({"eventName": name, "s3": {"bucket": {"name": bucket}, "object": object}})
+}
+
+/// A message of these events.
+pub fn records(events: &[Value]) -> String {
+    serde_json::json!({ "Records": events }).to_string()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -108,21 +131,15 @@ async fn a_notice_makes_a_batch_at_once_and_is_taken_back() {
 #[tokio::test(flavor = "multi_thread")]
 async fn events_that_repeat_come_late_or_tell_of_other_things_change_nothing() {
     let told = Told::new(To::Sqlite).await;
-    let bucket = &told.app.bucket().name;
-    let event = |name: &str, bucket: &str, key: &str| {
-        let object = serde_json::json!({"key": key, "size": 1, "eTag": "00000000000000000000000000000000"});
-        serde_json::json!({"eventName": name, "s3": {"bucket": {"name": bucket}, "object": object}})
-    };
-    let records = |records: &[serde_json::Value]| serde_json::json!({ "Records": records }).to_string();
     let worker = told.start().await;
-    let here = event("ObjectCreated:Put", bucket, "first.csv");
+    let here = told.event("ObjectCreated:Put", "first.csv");
     let bodies = [
         records(&vec![here.clone(); 10]),
         records(std::slice::from_ref(&here)),
-        records(&[event("ObjectRemoved:Delete", bucket, "first.csv"), here]),
-        records(&[event("ObjectCreated:Put", bucket, "never-there.csv")]),
-        records(&[event("ObjectCreated:Put", bucket, "results/20250401.1/first.receipt.json")]),
-        records(&[event("ObjectCreated:Put", bucket, "half.csv.part")]),
+        records(&[told.event("ObjectRemoved:Delete", "first.csv"), here]),
+        records(&[told.event("ObjectCreated:Put", "never-there.csv")]),
+        records(&[told.event("ObjectCreated:Put", "results/20250401.1/first.receipt.json")]),
+        records(&[told.event("ObjectCreated:Put", "half.csv.part")]),
         records(&[event("ObjectCreated:Put", "another", "first.csv")]),
         records(&[]),
         r#"{"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "b"}"#.to_owned(),
@@ -143,8 +160,8 @@ async fn a_message_that_nobody_understands_is_left_to_the_dead_letter_queue_and_
     let arn = told.arn().await;
     let rule = format!(r#"{{"deadLetterTargetArn": "{arn}-dead", "maxReceiveCount": "2"}}"#);
     let attributes = told.sqs.set_queue_attributes().queue_url(&told.url);
-    let attributes = attributes.attributes(QueueAttributeName::RedrivePolicy, rule);
-    attributes.attributes(QueueAttributeName::VisibilityTimeout, "1").send().await.expect("the rule is set");
+    attributes.attributes(QueueAttributeName::RedrivePolicy, rule).send().await.expect("the rule is set");
+    told.hide_messages_for(1).await;
     let worker = told.start().await;
     told.say("5125550142, not an event").await;
     told.app.drop_file("after.csv", contacts(10, 1)).await;
@@ -160,8 +177,7 @@ async fn a_message_that_nobody_understands_is_left_to_the_dead_letter_queue_and_
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_dead_letter_queue_such_a_message_is_dropped_after_a_few_times() {
     let told = Told::new(To::Sqlite).await;
-    let attributes = told.sqs.set_queue_attributes().queue_url(&told.url);
-    attributes.attributes(QueueAttributeName::VisibilityTimeout, "0").send().await.expect("the time is set");
+    told.hide_messages_for(0).await;
     let worker = told.start().await;
     told.say("{}").await;
     told.queue_empties().await;

@@ -69,7 +69,7 @@ async fn only_what_lies_under_the_prefix_is_listed() {
 async fn keys_that_would_lead_elsewhere_in_a_folder_are_plain_keys_here() {
     let place = S3Place::new().await;
     let long = format!("{}.csv", "x".repeat(1_020));
-    let odd = ["/lead.csv", "a//b.csv", "a/ /b.csv", &long];
+    let odd = ["/lead.csv", "a//b.csv", "a/ /b.csv", "../up.csv", "a/../up.csv", "./up.csv", "up.csv", &long];
     for key in odd {
         place.put(key, key.as_bytes()).await;
     }

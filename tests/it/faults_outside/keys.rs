@@ -30,6 +30,29 @@ async fn any_key_is_listed_read_and_answered() {
     assert_eq!(app.uploads().await.len(), keys.len(), "each key means the same object every time");
 }
 
+/// Were any of these taken for a path, it would be another of them.
+#[tokio::test]
+async fn a_key_that_steps_up_means_its_own_object_and_leads_nowhere() {
+    let mut app = TestApp::new(In::S3, To::Sqlite).await;
+    app.set("BUCKET_AFTER", "move");
+    let keys = ["up.csv", "../up.csv", "../../up.csv", "a/../up.csv", "./up.csv", "a/./up.csv", "a/%2e%2e/up.csv"];
+    for (seed, key) in keys.iter().enumerate() {
+        app.drop_file(key, contacts(3, seed)).await;
+    }
+    assert_eq!(app.settle().await, 0);
+    assert_eq!(app.batches().await.len(), keys.len());
+    for upload in app.uploads().await {
+        let seed = keys.iter().position(|&key| key == upload.key).expect("a key that was put");
+        let batch_id = upload.batch_id.expect("a batch");
+        assert_eq!(app.requests(&batch_id).await[0].reference_id, format!("S{seed}-1"), "{}", upload.key);
+        assert_eq!(app.receipt(&batch_id, "up").await["batch_id"], batch_id);
+        let moved = app.get(&format!("processed/{batch_id}/up.csv")).await;
+        assert_eq!(moved.as_deref(), Some(contacts(3, seed).as_bytes()), "{}", upload.key);
+    }
+    let left = app.keys().await;
+    assert!(left.iter().all(|key| key.starts_with("results/") || key.starts_with("processed/")), "{left:?}");
+}
+
 #[tokio::test]
 async fn a_name_that_fills_the_longest_key_is_moved_under_a_shorter_one() {
     let mut app = TestApp::new(In::S3, To::Sqlite).await;
