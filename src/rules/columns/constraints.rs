@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::field::{Kind, Rule};
 use super::object::Object;
 use super::pattern;
-use super::schema::labelled;
+use super::schema::{distinct, labelled};
 
 pub(super) fn of_field(constraints: &Object<'_>, kind: &Kind) -> Result<Vec<Rule>, String> {
     if constraints.get("jsonSchema").is_some() {
@@ -65,21 +65,20 @@ pub(super) fn of_field(constraints: &Object<'_>, kind: &Kind) -> Result<Vec<Rule
         if !kind.is_comparable() {
             return Err(format!("{place}: lists of this type cannot be compared"));
         }
+        distinct(&place, values)?;
         let texts = values.iter().enumerate().map(|(at, value)| text_of(&format!("{place}/{at}"), value, kind));
         rules.push(Rule::OneOf(texts.collect::<Result<_, _>>()?));
     }
     Ok(rules)
 }
 
-/// Values, or objects that each have a value and a label.
+/// The values that a field with categories may have.
 pub(super) fn categories(place: &str, value: &Value, kind: &Kind) -> Result<Vec<String>, String> {
     let items = value.as_array().filter(|items| !items.is_empty());
     let items = items.ok_or_else(|| format!("{place}: must be an array of values"))?;
-    let mut texts = Vec::new();
-    for (at, item) in items.iter().enumerate() {
-        texts.push(text_of(&format!("{place}/{at}"), labelled(&format!("{place}/{at}"), item)?, kind)?);
-    }
-    Ok(texts)
+    let texts = labelled(place, items)?;
+    distinct(place, items)?;
+    texts.into_iter().enumerate().map(|(at, value)| text_of(&format!("{place}/{at}"), value, kind)).collect()
 }
 
 /// A value in a constraint as a cell would write it. JSON has its own way to write some of them.
@@ -94,12 +93,12 @@ fn text_of(place: &str, value: &Value, kind: &Kind) -> Result<String, String> {
             }
             Some(number.to_string().replace('.', &form.decimal_char))
         }
-        (Value::Number(number), Kind::Year) => Some(number.to_string()),
+        (Value::Number(number), Kind::Year) => number.as_u64().map(|year| format!("{year:04}")),
         (Value::Bool(value), Kind::Boolean { yes, no }) => if *value { yes } else { no }.first().cloned(),
         (Value::Array(_) | Value::Object(_), Kind::Array | Kind::Object | Kind::GeoJson { .. } | Kind::Point(_)) => {
             Some(value.to_string())
         }
-        (Value::Number(_) | Value::Bool(_), Kind::Text(_)) => {
+        (Value::Number(_) | Value::Bool(_), Kind::Any | Kind::Text(_)) => {
             return Err(format!("{place}: must be a text, in quotes, since that is what a cell is"));
         }
         _ => None,

@@ -26,9 +26,10 @@ pub(super) struct Field {
     pub(super) rules: Vec<Rule>,
 }
 
-/// The type and how it is written.
+/// The type and how it is written. Of `Any`, nothing is known: not even that it has a length.
 #[derive(Debug)]
 pub(super) enum Kind {
+    Any,
     Text(TextForm),
     Number(NumberForm),
     Boolean { yes: Vec<String>, no: Vec<String> },
@@ -78,8 +79,9 @@ impl Field {
     /// Whether the cell stands for no value. Blank space only is as good as nothing.
     pub(super) fn is_missing(&self, cell: &str) -> bool {
         let trimmed = cell.trim();
-        let compared = if matches!(self.kind, Kind::Text(_)) && !trimmed.is_empty() { cell } else { trimmed };
-        self.missing.iter().any(|missing| missing == compared)
+        let compared =
+            if matches!(self.kind, Kind::Any | Kind::Text(_)) && !trimmed.is_empty() { cell } else { trimmed };
+        self.missing.iter().any(|missing| missing == compared || missing == cell)
     }
 
     pub(super) fn check(&self, cell: &str) -> Result<(), Broken> {
@@ -119,6 +121,7 @@ impl Kind {
             None => plain(trimmed).map(Value::Instant),
         };
         match self {
+            Kind::Any => Some(Value::Text(cell)),
             Kind::Text(form) => form.accepts(cell).then_some(Value::Text(cell)),
             Kind::Number(form) => form.read(trimmed).map(Value::Number),
             Kind::Boolean { yes, no } => {
@@ -180,7 +183,7 @@ impl Kind {
             None => Cow::Owned(format!("{what}, written {plain}")),
         };
         match self {
-            Kind::Text(TextForm::Any) => "text".into(),
+            Kind::Any | Kind::Text(TextForm::Any) => "text".into(),
             Kind::Text(TextForm::Email) => "an e-mail address, such as name@example.com".into(),
             Kind::Text(TextForm::Uri) => "a URI, such as https://example.com/a".into(),
             Kind::Text(TextForm::Binary) => "base64 text, such as dGVzdA==".into(),
@@ -209,7 +212,7 @@ impl Kind {
 }
 
 impl Rule {
-    fn is_kept(&self, value: &Value<'_>, kind: &Kind) -> bool {
+    pub(super) fn is_kept(&self, value: &Value<'_>, kind: &Kind) -> bool {
         let against = |bound: &str| kind.read(bound).and_then(|bound| value.compare(&bound));
         match self {
             Rule::MinLength(least) => value.length() >= *least,

@@ -4,6 +4,8 @@
 //! allowed: the names in [`object::DESCRIPTIVE`], and properties of the operator's own, which begin with `x-` or `_` or have a colon
 //! (`dc:source`) in their name. A text about a refusal begins with its place, a JSON pointer.
 
+use std::collections::HashSet;
+
 use serde_json::Value;
 
 use super::constraints;
@@ -74,6 +76,7 @@ pub(super) fn read(descriptor: &Value) -> Result<Schema, String> {
     match root.get("uniqueKeys") {
         None => {}
         Some(Value::Array(all)) if !all.is_empty() => {
+            distinct("/uniqueKeys", all)?;
             for (at, value) in all.iter().enumerate() {
                 keys.push(key(&format!("/uniqueKeys/{at}"), value, &fields)?);
             }
@@ -100,6 +103,7 @@ fn fields_match(root: &Object<'_>) -> Result<Option<FieldsMatch>, String> {
 fn key(at: &str, value: &Value, fields: &[Field]) -> Result<Vec<usize>, String> {
     let names = value.as_array().filter(|names| !names.is_empty());
     let names = names.ok_or_else(|| format!("{at}: must be an array of field names"))?;
+    distinct(at, names)?;
     let mut key = Vec::new();
     for (number, name) in names.iter().enumerate() {
         let place = fields.iter().position(|field| name.as_str() == Some(&field.name));
@@ -110,7 +114,6 @@ fn key(at: &str, value: &Value, fields: &[Field]) -> Result<Vec<usize>, String> 
         key.push(place);
     }
     key.sort_unstable();
-    key.dedup();
     Ok(key)
 }
 
@@ -141,8 +144,13 @@ fn field(object: &Object<'_>, missing: &[String]) -> Result<(Field, bool), Strin
         rules = constraints::of_field(&constraints, &kind)?;
     }
     if let Some(value) = object.get("categories") {
-        let place = object.place("categories");
-        rules.push(Rule::OneOf(constraints::categories(&place, value, &kind)?));
+        let categories = Rule::OneOf(constraints::categories(&object.place("categories"), value, &kind)?);
+        let listed = rules.iter().find_map(|rule| if let Rule::OneOf(listed) = rule { Some(listed) } else { None });
+        let is_category = |text: &String| kind.read(text).is_some_and(|value| categories.is_kept(&value, &kind));
+        if let Some(at) = listed.and_then(|listed| listed.iter().position(|text| !is_category(text))) {
+            return Err(format!("{}/enum/{at}: is none of the categories", object.place("constraints")));
+        }
+        rules.push(categories);
     }
     object.flag("categoriesOrdered")?;
     let missing = missing_values(object)?.unwrap_or_else(|| missing.to_vec());
@@ -166,7 +174,9 @@ fn kind(object: &Object<'_>) -> Result<(Kind, &'static [&'static str]), String> 
             Err(why) => object.wrong("format", &format!("is no pattern: {why}")),
         },
     };
-    let name = object.text("type")?.unwrap_or("any");
+    // Version 1 took a field without a type for a string, so that a string's constraints may stand there.
+    let untyped = (Kind::Text(TextForm::Any), &[][..]);
+    let Some(name) = object.text("type")? else { return of_formats(&["default"]).map(|()| untyped) };
     let kind = match name {
         "string" => {
             of_formats(&["default", "email", "uri", "binary", "uuid"])?;
@@ -195,8 +205,7 @@ fn kind(object: &Object<'_>) -> Result<(Kind, &'static [&'static str]), String> 
             of_formats(&["default", "topojson"])?;
             return Ok((Kind::GeoJson { is_topology: format == "topojson" }, &[]));
         }
-        // All that a CSV file has is text.
-        "any" => (Kind::Text(TextForm::Any), &[][..]),
+        "any" => (Kind::Any, &[][..]),
         "number" => (Kind::Number(number_form(object, false)?), &["bareNumber", "decimalChar", "groupChar"][..]),
         "integer" => (Kind::Number(number_form(object, true)?), &["bareNumber", "groupChar"][..]),
         "boolean" => (boolean(object)?, &["falseValues", "trueValues"][..]),
@@ -273,24 +282,40 @@ fn missing_values(object: &Object<'_>) -> Result<Option<Vec<String>>, String> {
     let Some(value) = object.get("missingValues") else { return Ok(None) };
     let place = object.place("missingValues");
     let Value::Array(items) = value else { return Err(format!("{place}: must be an array of texts")) };
-    let mut texts = Vec::new();
-    for (at, item) in items.iter().enumerate() {
-        let place = format!("{place}/{at}");
-        let text = labelled(&place, item)?.as_str().ok_or_else(|| format!("{place}: must be a text"))?;
-        texts.push(text.to_owned());
-    }
-    Ok(Some(texts))
+    let text = |(at, item): (usize, &Value)| {
+        item.as_str().map(str::to_owned).ok_or_else(|| format!("{place}/{at}: must be a text"))
+    };
+    labelled(&place, items)?.into_iter().enumerate().map(text).collect::<Result<_, _>>().map(Some)
 }
 
-/// The value of `{"value": …, "label": …}`, or the item itself.
-pub(super) fn labelled<'a>(place: &str, item: &'a Value) -> Result<&'a Value, String> {
-    if !item.is_object() {
-        return Ok(item);
+/// The items themselves or, where they are objects such as `{"value": …, "label": …}`, their values.
+pub(super) fn labelled<'a>(place: &str, items: &'a [Value]) -> Result<Vec<&'a Value>, String> {
+    if !items.iter().any(Value::is_object) {
+        return Ok(items.iter().collect());
     }
-    let object = Object::of(place, item)?;
-    object.only(&["label", "value"])?;
-    object.text("label")?;
-    object.get("value").map_or_else(|| object.wrong("value", "is missing"), Ok)
+    let (mut values, mut seen, mut labels) = (Vec::new(), HashSet::new(), HashSet::new());
+    for (at, item) in items.iter().enumerate() {
+        let object = Object::of(&format!("{place}/{at}"), item)?;
+        object.only(&["label", "value"])?;
+        let Some(value) = object.get("value") else { return object.wrong("value", "is missing") };
+        if !seen.insert(value) {
+            return object.wrong("value", TWICE);
+        }
+        if object.text("label")?.is_some_and(|label| !labels.insert(label)) {
+            return object.wrong("label", TWICE);
+        }
+        values.push(value);
+    }
+    Ok(values)
+}
+
+const TWICE: &str = "stands there twice";
+
+/// The standard's lists repeat nothing; where one does, another value was meant.
+pub(super) fn distinct(place: &str, items: &[Value]) -> Result<(), String> {
+    let mut seen = HashSet::new();
+    let twin = items.iter().position(|item| !seen.insert(item));
+    twin.map_or(Ok(()), |at| Err(format!("{place}/{at}: {TWICE}")))
 }
 
 fn texts(place: &str, value: &Value) -> Result<Vec<String>, String> {

@@ -1,8 +1,8 @@
 //! A schema and a file: headers that will do and that will not, values that must differ, and what holds for any text.
 
-mod constraints;
+mod published;
 mod refused;
-mod specification;
+mod wording;
 
 use std::sync::Arc;
 

@@ -171,6 +171,13 @@ fn a_field_says_nothing_that_is_overlooked() {
             json!({ "type": "integer", "categories": [{ "value": "x" }] }),
             "categories/0: is no value of the field's type and format",
         ),
+        (
+            json!({ "type": "string", "categories": ["a", "b"], "constraints": { "enum": ["a", "c"] } }),
+            "constraints/enum/1: is none of the categories",
+        ),
+        (constraint("string", json!({ "enum": ["a", "b", "a"] })), "constraints/enum/2: stands there twice"),
+        (json!({ "missingValues": [{ "value": "" }, { "value": "" }] }), "missingValues/1/value: stands there twice"),
+        (constraint("any", json!({ "pattern": "a" })), "constraints/pattern: goes with the type string only"),
     ] {
         assert_eq!(refusal(&of_field(field.clone())), format!("/fields/0/{why}"), "{field}");
     }
