@@ -226,6 +226,7 @@ impl Config {
             ));
         }
         let at_least_one = [
+            ("bucket.stall_seconds", self.bucket.stall_seconds),
             ("worker.uploads_at_once", self.worker.uploads_at_once as u64),
             ("worker.lease_seconds", self.worker.lease_seconds),
             ("worker.max_attempts", u64::from(self.worker.max_attempts)),
@@ -572,6 +573,7 @@ mod tests {
                 "bucket.processed_prefix must name a folder where bucket.after is \"move\"",
             ),
             ("", &[("BATCHDROP_LIMITS_ROWS", "0")], "limits.rows must be at least 1"),
+            ("[bucket]\nstall_seconds = 0", &[], "bucket.stall_seconds must be at least 1"),
             ("[campaigns.a]\nid = 0\nfiles = 'x'", &[], "campaigns.a.id must be 1 or more"),
             (
                 "[campaigns.a]\nid = 1\nfiles = 'x'\nexpires_after = '3 moons'",

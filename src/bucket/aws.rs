@@ -13,7 +13,7 @@ use super::{BucketConfig, Error, ErrorKind};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// For one attempt to get an answer's head, and a listing's body. An object's body may take as long as it likes, so long
-/// as it flows: the SDK's protection against stalled streams, on by default, watches over that.
+/// as it flows: `s3::body` watches over that.
 pub(super) const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(30);
 /// The SDK's own retries, within seconds. The worker's, within minutes, come on top.
 const ATTEMPTS: u32 = 3;

@@ -52,6 +52,8 @@ pub struct BucketConfig {
     /// S3 only: the SQS queue that the bucket's notifications go to, `https://sqs.REGION.amazonaws.com/ACCOUNT/NAME`.
     /// Not set: files are found by listing alone.
     pub queue_url: Option<String>,
+    /// S3 only: a read that brings nothing for so long, or less than 1 KiB a second over so long, is given up and tried again.
+    pub stall_seconds: u64,
     /// Folder only: how long, in milliseconds, a file must hold still before it is taken.
     pub settle_ms: u64,
 }
@@ -67,6 +69,7 @@ impl Default for BucketConfig {
             after: After::Keep,
             processed_prefix: "processed/".to_owned(),
             queue_url: None,
+            stall_seconds: 20,
             settle_ms: 300,
         }
     }

@@ -4,16 +4,18 @@
 //! holds for the whole body: the server answers with that content or not at all. A body that ends before its length is
 //! the network's fault, and never passes for the object.
 
+mod body;
 mod writing;
 
+use std::time::Duration;
+
 use aws_sdk_s3::Client;
-use aws_sdk_s3::config::{ProvideCredentials, RequestChecksumCalculation};
+use aws_sdk_s3::config::{ProvideCredentials, RequestChecksumCalculation, StalledStreamProtectionConfig};
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use aws_sdk_s3::operation::head_object::HeadObjectOutput;
 use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Output;
-use aws_sdk_s3::primitives::{ByteStream, DateTime};
+use aws_sdk_s3::primitives::DateTime;
 use aws_sdk_s3::types::{EncodingType, Object as Listed};
-use futures_util::stream;
 
 use super::aws::{self, failed};
 use super::events::decoded;
@@ -30,6 +32,8 @@ pub(super) struct S3 {
     prefix: String,
     /// Counted from `prefix`.
     own_prefixes: Vec<String>,
+    /// How long a read may bring nothing, or too little.
+    patience: Duration,
 }
 
 impl S3 {
@@ -40,8 +44,16 @@ impl S3 {
             .force_path_style(config.force_path_style)
             // Not every server knows the newer checksums; those that need one are still given it.
             .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
+            // What is read is watched by `body`, which bears no trickle: a byte a second is enough for the SDK.
+            .stalled_stream_protection(StalledStreamProtectionConfig::enabled().download_enabled(false).build())
             .build();
-        let s3 = S3 { client: Client::from_conf(client_config), bucket, prefix, own_prefixes: config.own_prefixes() };
+        let s3 = S3 {
+            client: Client::from_conf(client_config),
+            bucket,
+            prefix,
+            own_prefixes: config.own_prefixes(),
+            patience: Duration::from_secs(config.stall_seconds),
+        };
         // The SDK says no more than "dispatch failure" of this, which is the commonest mistake of all.
         if let Some(credentials) = shared.credentials_provider()
             && let Err(error) = credentials.provide_credentials().await
@@ -175,7 +187,7 @@ impl Protocol for S3 {
             let what = format!("the server announces {:?} and not {} bytes of", output.content_length, object.size);
             return Err(Error::transient(what, &object.key));
         }
-        Ok(body(output.body, object.clone()))
+        Ok(body::body(output.body, object.clone(), self.patience))
     }
 
     async fn write(&self, key: &str, content_type: &str, pieces: Pieces<'_>) -> Result<(), Error> {
@@ -197,32 +209,6 @@ fn etag_of(object: &Object) -> Result<String, Error> {
         Some((etag, _)) => Ok(format!("\"{etag}\"")),
         None => Err(Error::permanent("no version of an S3 object's:", &object.key)),
     }
-}
-
-/// The bytes as they arrive, counted.
-fn body(bytes: ByteStream, object: Object) -> Body {
-    Box::pin(stream::unfold(Some((bytes, object, 0)), |state| async {
-        let (mut bytes, object, before) = state?;
-        match bytes.next().await {
-            Some(Ok(chunk)) => {
-                let read = before + chunk.len() as u64;
-                if read > object.size {
-                    let what = format!("the server sends more than {} bytes of", object.size);
-                    return Some((Err(Error::transient(what, &object.key)), None));
-                }
-                Some((Ok(chunk), Some((bytes, object, read))))
-            }
-            Some(Err(error)) => {
-                let what = format!("the connection broke after {before} of {} bytes of", object.size);
-                Some((Err(Error::transient(what, &object.key).caused_by(error)), None))
-            }
-            None if before < object.size => {
-                let what = format!("the server sent only {before} of {} bytes of", object.size);
-                Some((Err(Error::transient(what, &object.key)), None))
-            }
-            None => None,
-        }
-    }))
 }
 
 /// Only whole seconds: that is what the head of a read tells, where a listing tells milliseconds.

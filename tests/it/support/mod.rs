@@ -2,6 +2,7 @@
 
 pub mod app;
 pub mod dice;
+pub mod fake_s3;
 pub mod postgres;
 pub mod program;
 pub mod s3;
