@@ -88,6 +88,7 @@ macro_rules! ledger_sql {
                     seen_at: row.try_get("seen_at")?,
                     claimed_at: row.try_get("claimed_at")?,
                     last_trouble: row.try_get("error_message")?,
+                    was_dropped: row.try_get("was_dropped")?,
                 })
             };
             read().map(Some).map_err(Error::while_doing("read a claim"))

@@ -82,8 +82,15 @@ impl From<Outcome> for Ending {
 
 impl Worker {
     /// Takes a claimed upload to its end, or gives it up in a way that lets another attempt follow.
-    pub(super) async fn intake(&self, claim: &Claim, stop: &CancellationToken) -> Ending {
-        let ending = self.end_of(claim, stop).await;
+    ///
+    /// The work starts when there is `room` for it, and holds that to its end.
+    pub(super) async fn intake<R>(
+        &self,
+        claim: &Claim,
+        room: impl Future<Output = R>,
+        stop: &CancellationToken,
+    ) -> Ending {
+        let ending = self.end_of(claim, room, stop).await;
         // Whatever became of a list's file: those that wait may look again.
         if self.lists.of(&claim.object.key).is_some()
             && let Err(error) = self.store.wake_held(self.bucket.name()).await
@@ -93,10 +100,17 @@ impl Worker {
         ending
     }
 
-    async fn end_of(&self, claim: &Claim, stop: &CancellationToken) -> Ending {
+    async fn end_of<R>(&self, claim: &Claim, room: impl Future<Output = R>, stop: &CancellationToken) -> Ending {
         let lease = self.config.lease();
+        let work = async {
+            let _room = tokio::select! {
+                room = room => room,
+                () = stop.cancelled() => return Err(Halt::Stopped),
+            };
+            self.work_on(claim, stop).await
+        };
         let result = tokio::select! {
-            result = unless_it_panics(self.work_on(claim, stop)) => {
+            result = unless_it_panics(work) => {
                 result.unwrap_or_else(|| Err(Halt::Trouble("the worker failed on this file (a bug)".to_owned())))
             }
             () = until_lost(claim.upload_id, lease, || self.store.renew(claim, lease)) => Err(Halt::Lost),

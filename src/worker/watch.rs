@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use tokio::sync::Notify;
+use tokio::sync::{Mutex, MutexGuard, Notify, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
@@ -16,7 +16,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::answer::Answered;
 use super::{Ending, News, Report, Worker, WorkerConfig};
 use crate::bucket::{Bucket, Notice};
-use crate::model::{FileCode, Object};
+use crate::model::{Claim, FileCode, Object};
 use crate::telemetry::metrics;
 use crate::{bucket, store, telemetry};
 
@@ -45,6 +45,10 @@ const DRAIN_TRIES: u32 = 3;
 /// How long an idle slot sleeps before it looks by itself: for retries that are due and leases that ran out.
 const IDLE: Duration = Duration::from_secs(1);
 
+/// From this attempt on, an upload that a worker died with is worked on alone. So a file that kills its worker takes two attempts
+/// of its neighbours at most; and after one restart, which ends many leases at once, everything goes on in parallel.
+const ALONE_FROM: u32 = 3;
+
 /// Between two signs of life.
 const BEAT: Duration = Duration::from_secs(1);
 /// The wait between listings of a bucket that nothing is dropped in, where each costs money.
@@ -61,6 +65,10 @@ struct Run {
     arrivals: Notify,
     /// Rung for each upload that ends; heard by idle slots for answers.
     endings: Notify,
+    /// Held by the slot that claims an upload, until there is room for it: others claim none meanwhile.
+    turn: Mutex<()>,
+    /// Read by each slot that works on an upload beside others; written by one that works alone.
+    beside: RwLock<()>,
     /// Slots that are claiming or working. The one that leaves it at zero may find that nothing is left to do.
     busy: AtomicUsize,
     /// Set once, by the slot that first finds nothing left to do; read by the others.
@@ -80,6 +88,8 @@ impl Worker {
             discovered: AtomicBool::new(false),
             arrivals: Notify::new(),
             endings: Notify::new(),
+            turn: Mutex::new(()),
+            beside: RwLock::new(()),
             busy: AtomicUsize::new(0),
             drained: AtomicBool::new(false),
             faulty: AtomicU64::new(0),
@@ -194,6 +204,12 @@ impl Pace {
 enum Work {
     Uploads,
     Answers,
+}
+
+/// What a slot holds while it works on an upload; let go when that ends.
+enum Room<'run> {
+    Beside { _others: RwLockReadGuard<'run, ()> },
+    Alone { _turn: MutexGuard<'run, ()>, _no_others: RwLockWriteGuard<'run, ()> },
 }
 
 enum SweepError {
@@ -332,15 +348,29 @@ impl Run {
     /// Works on one upload; false where none can be claimed.
     async fn take_upload(&self) -> Result<bool, store::Error> {
         let worker = &self.worker;
+        let turn = self.turn.lock().await;
+        if self.stop.is_cancelled() {
+            return Ok(false);
+        }
         let claim = worker.store.claim(worker.bucket.name(), &worker.config.identity, worker.config.lease()).await?;
         let Some(claim) = claim else { return Ok(false) };
         let queued = (claim.claimed_at - claim.seen_at).to_std().unwrap_or_default();
         let in_progress = metrics().begin(claim.object.size, queued);
-        let ending = worker.intake(&claim, &self.stop).await;
+        let ending = worker.intake(&claim, self.room_for(&claim, turn), &self.stop).await;
         drop(in_progress);
         self.endings.notify_waiters();
         self.tell(Report { object: claim.object, ending });
         Ok(true)
+    }
+
+    /// Waits until the upload may be worked on. The turn to claim is given on only then: a neighbour that is claimed before has
+    /// its room already, and one that would be claimed while this works alone would lose an attempt if the worker dies.
+    async fn room_for<'run>(&'run self, claim: &Claim, turn: MutexGuard<'run, ()>) -> Room<'run> {
+        if claim.was_dropped && claim.attempt >= ALONE_FROM.min(self.worker.config.max_attempts) {
+            tracing::info!(file = claim.object.key, attempt = claim.attempt, "worked on alone: a worker ended with it");
+            return Room::Alone { _turn: turn, _no_others: self.beside.write().await };
+        }
+        Room::Beside { _others: self.beside.read().await }
     }
 
     /// Gives one answer; false where none is due.

@@ -155,6 +155,8 @@ async fn once_its_lease_is_over_an_upload_is_claimed_again(place: &Place) {
     tokio::time::sleep(Duration::from_millis(1_600)).await;
     let second = store.claim(BUCKET, "worker-2", LEASE).await.unwrap().expect("its lease is over");
     assert_eq!((first.attempt, second.attempt), (1, 2));
+    assert!(!first.was_dropped, "it was new");
+    assert_eq!(second.was_dropped, !place.is_sqlite(), "SQLite does not tell: there, nothing is worked on beside it");
     assert_ne!(first.token, second.token);
     assert_eq!((first.upload_id, first.object, first.seen_at), (second.upload_id, second.object, second.seen_at));
     assert!(second.claimed_at >= first.claimed_at + TimeDelta::milliseconds(1_500));

@@ -2,7 +2,7 @@
 -- The upload that has been available longest: a new one, one whose next attempt is due, or one whose lease ended.
 -- The attempt is counted here, before the work, so that a file that kills its worker is not tried for ever.
 with next as (
-    select upload_id from uploads
+    select upload_id, status = 'CLAIMED' as was_dropped from uploads
     where bucket = $1 and available_at <= clock_timestamp()
     order by available_at, upload_id
     limit 1
@@ -15,4 +15,5 @@ set status = 'CLAIMED', attempts = attempts + 1, claim_token = $2, claimed_by = 
     available_at = clock_timestamp() + make_interval(secs => $4)
 from next
 where u.upload_id = next.upload_id
-returning u.upload_id, u.key, u.version, u.size_bytes, u.modified_at, u.attempts, u.seen_at, u.claimed_at, u.error_message
+returning u.upload_id, u.key, u.version, u.size_bytes, u.modified_at, u.attempts, u.seen_at, u.claimed_at, u.error_message,
+    next.was_dropped
