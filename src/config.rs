@@ -60,7 +60,7 @@ pub struct CampaignConfig {
     pub channel: Option<Channel>,
     /// Country of national phone numbers; default `US`.
     pub region: Option<String>,
-    /// `keep` (default) or `refuse`: what becomes of a phone number with an extension.
+    /// `keep` or `refuse`: what becomes of a phone number with an extension; default: kept for `voice`, refused for `sms`.
     pub extensions: Option<Extensions>,
     /// New batches wait for a person to resume them.
     pub hold: Option<bool>,
@@ -283,13 +283,14 @@ impl CampaignConfig {
         let expires_after = duration("expires_after", self.expires_after.as_deref())?;
         let unique_within = duration("unique_within", self.unique_within.as_deref())?;
         let suppression = self.suppression.clone().unwrap_or_default();
+        let channel = self.channel.unwrap_or(default.channel);
         Ok(Campaign {
             id: self.id,
             name: name.to_owned(),
             files: self.files.clone(),
-            channel: self.channel.unwrap_or(default.channel),
+            channel,
             region: self.region.clone().unwrap_or(default.region),
-            extensions: self.extensions.unwrap_or_default(),
+            extensions: self.extensions.unwrap_or(Extensions::usual(channel)),
             hold: self.hold.unwrap_or(default.hold),
             expires_after,
             unique,
@@ -516,6 +517,15 @@ mod tests {
         assert_eq!((campaigns[0].hold, campaigns[1].hold), (false, true));
         assert_eq!(campaigns[0].expires_after, Some(Duration::from_secs(30 * 86_400)));
         assert_eq!(campaigns[0].unique, [KeyField::ReferenceId, KeyField::Target]);
+    }
+
+    #[test]
+    fn a_text_message_reaches_no_extension() {
+        let text = "[campaigns.a]\nid = 1\nfiles = 'a*'\n[campaigns.b]\nid = 2\nfiles = 'b*'\nchannel = 'sms'\n\
+                    [campaigns.c]\nid = 3\nfiles = 'c*'\nchannel = 'sms'\nextensions = 'keep'";
+        let campaigns = load(text, &[]).expect("valid").campaigns().expect("valid");
+        let extensions: Vec<_> = campaigns.iter().map(|campaign| campaign.extensions).collect();
+        assert_eq!(extensions, [Extensions::Keep, Extensions::Refuse, Extensions::Keep]);
     }
 
     #[test]

@@ -29,14 +29,23 @@ pub enum KeyField {
 }
 
 /// What becomes of a phone number with an extension: the number alone may reach somebody else.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Extensions {
     /// The extension is kept apart from the number, for whoever dials it.
-    #[default]
     Keep,
     /// The row is INVALID.
     Refuse,
+}
+
+impl Extensions {
+    /// What a campaign does that says nothing of them: a call goes on to an extension, a text message cannot.
+    pub fn usual(channel: Channel) -> Self {
+        match channel {
+            Channel::Sms => Extensions::Refuse,
+            Channel::Voice | Channel::Email => Extensions::Keep,
+        }
+    }
 }
 
 /// What a campaign's cells must be, as its Table Schema file has it: read by the configuration, understood by the rules.
