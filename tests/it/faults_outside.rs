@@ -2,6 +2,7 @@
 //!
 //! The table of all such faults, and of the test that each has, is `faults_outside/README.md`.
 
+mod file;
 mod keys;
 mod object_store;
 mod queue;
