@@ -233,6 +233,7 @@ impl Config {
             ("worker.poll_ms", self.worker.poll_ms),
             ("worker.sweep_seconds", self.worker.sweep_seconds),
             ("store.connect_seconds", self.store.connect_seconds),
+            ("store.silent_seconds", u64::from(self.store.silent_seconds)),
             ("store.max_connections", u64::from(self.store.max_connections)),
             ("limits.columns", self.limits.columns as u64),
             ("limits.row_bytes", self.limits.row_bytes as u64),
@@ -559,7 +560,7 @@ mod tests {
           |
         2 | urll = 'x'
           | ^^^^
-        unknown field `urll`, expected one of `url`, `max_connections`, `connect_seconds`
+        unknown field `urll`, expected one of `url`, `max_connections`, `connect_seconds`, `silent_seconds`
         ");
         for (text, variables, expected) in [
             (

@@ -69,7 +69,7 @@ macro_rules! answers_sql {
                 let token = uuid::Uuid::new_v4().to_string();
                 let query =
                     sqlx::query(answer_query!("claim_answer")).bind(bucket).bind(&token).bind(lease.as_secs_f64());
-                let row = query.fetch_optional(&self.writer).await.map_err(Error::while_doing("claim an answer"))?;
+                let row = query.fetch_all(&self.writer).await.map_err(Error::while_doing("claim an answer"))?.pop();
                 row.map(|row| read_owed(&row, token)).transpose().map_err(Error::while_doing("read a claim"))
             }
 

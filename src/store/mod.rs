@@ -43,11 +43,18 @@ pub struct StoreConfig {
     pub max_connections: u32,
     /// PostgreSQL: how long to wait for a connection, in seconds.
     pub connect_seconds: u64,
+    /// PostgreSQL: how long a connection may go without a sign of life from the server's machine, in seconds.
+    pub silent_seconds: u32,
 }
 
 impl Default for StoreConfig {
     fn default() -> Self {
-        StoreConfig { url: "sqlite://batchdrop.db".to_owned(), max_connections: 8, connect_seconds: 15 }
+        StoreConfig {
+            url: "sqlite://batchdrop.db".to_owned(),
+            max_connections: 8,
+            connect_seconds: 15,
+            silent_seconds: 120,
+        }
     }
 }
 
@@ -211,7 +218,7 @@ impl Store {
         self.inner.suppression_lists().await
     }
 
-    /// The batch that this very claim came to, for a worker that lost the answer to its commit.
+    /// What this very claim came to, for a worker that lost the answer to its commit.
     pub async fn outcome(&self, claim: &Claim) -> Result<Option<Outcome>, Error> {
         self.inner.outcome(claim).await
     }

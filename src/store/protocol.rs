@@ -25,11 +25,19 @@ pub enum Published {
 
 /// What a claim came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Outcome {
-    /// The batch.
-    pub batch_id: String,
-    /// Of a FAILED one: why.
-    pub failed: Option<FileCode>,
+pub enum Outcome {
+    /// A batch.
+    Batch {
+        /// Its id.
+        batch_id: String,
+        /// Of a FAILED one: why.
+        failed: Option<FileCode>,
+    },
+    /// No batch, since the upload is a suppression list's file.
+    List {
+        /// What came of it, for a person.
+        told: String,
+    },
 }
 
 /// The open uploads of a bucket.

@@ -63,6 +63,8 @@ macro_rules! ledger_sql {
             Ok(done.rows_affected())
         }
 
+        // Read to its end, as every statement that changes something and gives it back: SQLite hands out the row before it
+        // has stored it, and the trouble that it then has, such as a full disk, comes after the row.
         async fn claim(pool: &Pool<Db>, bucket: &str, worker: &str, lease: Duration) -> Result<Option<Claim>, Error> {
             let token = uuid::Uuid::new_v4().to_string();
             let row = sqlx::query(query_file!("claim"))
@@ -70,9 +72,10 @@ macro_rules! ledger_sql {
                 .bind(&token)
                 .bind(worker)
                 .bind(lease.as_secs_f64())
-                .fetch_optional(pool)
+                .fetch_all(pool)
                 .await
-                .map_err(Error::while_doing("claim an upload"))?;
+                .map_err(Error::while_doing("claim an upload"))?
+                .pop();
             let Some(row) = row else { return Ok(None) };
             let read = || {
                 Ok(Claim {
@@ -469,7 +472,11 @@ macro_rules! ledger_sql {
                 let Some(row) = row.map_err(Error::while_doing(what))? else { return Ok(None) };
                 let read = || {
                     let code: Option<String> = row.try_get("error_code")?;
-                    Ok(Outcome { batch_id: row.try_get("batch_id")?, failed: code.as_deref().and_then(FileCode::parse) })
+                    let batch_id: Option<String> = row.try_get("batch_id")?;
+                    Ok(match batch_id {
+                        Some(batch_id) => Outcome::Batch { batch_id, failed: code.as_deref().and_then(FileCode::parse) },
+                        None => Outcome::List { told: row.try_get("error_message")? },
+                    })
                 };
                 read().map(Some).map_err(Error::while_doing(what))
             }

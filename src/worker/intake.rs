@@ -72,10 +72,11 @@ impl From<bucket::Error> for Halt {
 }
 
 impl From<Outcome> for Ending {
-    fn from(Outcome { batch_id, failed }: Outcome) -> Self {
-        match failed {
-            None => Ending::Loaded { batch_id },
-            Some(code) => Ending::Failed { batch_id, code },
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Batch { batch_id, failed: None } => Ending::Loaded { batch_id },
+            Outcome::Batch { batch_id, failed: Some(code) } => Ending::Failed { batch_id, code },
+            Outcome::List { told } => Ending::ListLoaded { told },
         }
     }
 }

@@ -211,7 +211,7 @@ fn config_check_says_what_is_wrong_and_where() {
       |
     3 | pool = 3
       | ^^^^
-    unknown field `pool`, expected one of `url`, `max_connections`, `connect_seconds`
+    unknown field `pool`, expected one of `url`, `max_connections`, `connect_seconds`, `silent_seconds`
     ");
     let same_id = "[campaigns.a]\nid = 1\nfiles = 'A*'\n[campaigns.b]\nid = 1\nfiles = 'B*'\n";
     insta::assert_snapshot!(config_check(same_id).transcript(), @r"

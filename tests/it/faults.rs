@@ -2,6 +2,7 @@
 //!
 //! The oracle is the same files loaded without a disturbance. Seeds are printed, so that a failure can be seen again.
 
+mod network;
 mod poison;
 mod steps;
 mod trouble;

@@ -1,7 +1,7 @@
 //! PostgreSQL: requests come in by binary COPY, inside the transaction that publishes them.
 
 mod copy;
-mod nodelay;
+mod sockets;
 
 use std::time::Duration;
 
@@ -54,6 +54,7 @@ impl Postgres {
         let options: PgConnectOptions = config.url.parse().map_err(Error::while_doing("read its own address"))?;
         let options = options.application_name("batchdrop").disable_statement_logging();
         let patience = Duration::from_secs(config.connect_seconds);
+        let (port, silent_seconds) = (options.get_port(), config.silent_seconds);
         // A first connection by itself: the pool would say of a server that refuses only that time ran out.
         let first = tokio::time::timeout(patience, options.connect());
         let first =
@@ -62,8 +63,8 @@ impl Postgres {
         let pool = PgPoolOptions::new()
             .max_connections(config.max_connections)
             .acquire_timeout(patience)
-            .after_connect(|connection, _| {
-                nodelay::send_at_once();
+            .after_connect(move |connection, _| {
+                sockets::set_options(port, silent_seconds);
                 Box::pin(async { connection.execute(GUARD).await.map(|_| ()) })
             })
             .connect_lazy_with(options);

@@ -309,7 +309,10 @@ async fn a_worker_whose_upload_is_settled_changes_nothing(place: &Place) {
     assert_kind(store.renew(&current, LEASE).await, ErrorKind::Fenced, "renew");
     assert_kind(store.give_back(&current).await, ErrorKind::Fenced, "give_back");
     assert_kind(publish(&store, &current, &draft("b.csv", &rows), &rows).await, ErrorKind::Fenced, "publish");
-    assert_eq!(store.outcome(&current).await.unwrap().map(|outcome| outcome.batch_id).as_deref(), Some("20250812.1"));
+    assert_eq!(
+        store.outcome(&current).await.unwrap(),
+        Some(Outcome::Batch { batch_id: "20250812.1".to_owned(), failed: None })
+    );
 }
 
 async fn an_upload_ends_without_a_batch(place: &Place) {
@@ -341,10 +344,10 @@ async fn the_outcome_is_told_to_the_claim_that_reached_it(place: &Place) {
     let failed = store.fail(&failing, &draft("failed.csv", &[]), FileCode::EmptyFile, "Empty file: …").await.unwrap();
     // Asked of another connection, since the one whose answer was lost is gone.
     let store = place.store().await;
-    assert_eq!(store.outcome(&current).await.unwrap(), Some(Outcome { batch_id: loaded, failed: None }));
+    assert_eq!(store.outcome(&current).await.unwrap(), Some(Outcome::Batch { batch_id: loaded, failed: None }));
     assert_eq!(
         store.outcome(&failing).await.unwrap(),
-        Some(Outcome { batch_id: failed, failed: Some(FileCode::EmptyFile) })
+        Some(Outcome::Batch { batch_id: failed, failed: Some(FileCode::EmptyFile) })
     );
     assert_eq!(store.outcome(&stale).await.unwrap(), None);
 

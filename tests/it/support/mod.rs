@@ -5,4 +5,5 @@ pub mod dice;
 pub mod fake_s3;
 pub mod postgres;
 pub mod program;
+pub mod proxy;
 pub mod s3;
