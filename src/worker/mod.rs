@@ -1,10 +1,11 @@
 //! The worker: watches a bucket, claims uploads, and takes each through its life.
 //!
-//! `watch` is the outer loop: discover, claim, bound, drain, stop. `intake` is one upload's life from top to bottom;
+//! `watch` is the outer loop: discover, claim, bound, drain, stop; `discovery` is its part that finds. `intake` is one upload's life from top to bottom;
 //! `reading` is its half that runs beside the async side, on a thread of its own. Every upload that ends, ends in a
 //! [`Report`], said once. `answer` then tells the person who dropped it, through the bucket.
 
 mod answer;
+mod discovery;
 mod intake;
 mod reading;
 mod suppression;

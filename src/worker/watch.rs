@@ -1,12 +1,11 @@
 //! The outer loop: discover, claim, bound, drain, stop.
 //!
-//! One task lists the bucket and enters what it sees in the ledger; where the bucket tells of what is dropped, another listens
-//! to that and enters it too. A fixed number of slots claim from the ledger and work, as many on uploads as on answers. They
-//! know of each other through the ledger alone, and so does any other worker on the same store.
+//! `discovery` enters what lies in the bucket in the ledger. A fixed number of slots claim from the ledger and work, as many
+//! on uploads as on answers. They know of each other through the ledger alone, and so does any other worker on the same store.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::{Mutex, MutexGuard, Notify, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use tokio::task::JoinSet;
@@ -14,11 +13,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::answer::Answered;
-use super::{Ending, News, Report, Worker, WorkerConfig};
-use crate::bucket::{Bucket, Notice};
-use crate::model::{Claim, FileCode, Object};
+use super::{Ending, News, Report, Worker};
+use crate::model::{Claim, FileCode};
 use crate::telemetry::metrics;
-use crate::{bucket, store, telemetry};
+use crate::{store, telemetry};
 
 /// When the worker ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,18 +49,15 @@ const ALONE_FROM: u32 = 3;
 
 /// Between two signs of life.
 const BEAT: Duration = Duration::from_secs(1);
-/// The wait between listings of a bucket that nothing is dropped in, where each costs money.
-const IDLE_REMOTE: Duration = Duration::from_secs(2);
-
 /// What the tasks of one run tell each other.
-struct Run {
-    worker: Arc<Worker>,
-    mode: Mode,
-    stop: CancellationToken,
+pub(super) struct Run {
+    pub(super) worker: Arc<Worker>,
+    pub(super) mode: Mode,
+    pub(super) stop: CancellationToken,
     /// Set when the first listing is complete and holds no file that is still being written; read by the slots.
-    discovered: AtomicBool,
+    pub(super) discovered: AtomicBool,
     /// Rung by the discovery for each new upload; heard by idle slots for uploads.
-    arrivals: Notify,
+    pub(super) arrivals: Notify,
     /// Rung for each upload that ends; heard by idle slots for answers.
     endings: Notify,
     /// Held by the slot that claims an upload, until there is room for it: others claim none meanwhile.
@@ -127,30 +122,6 @@ impl Worker {
             Err(_) => true, // what cannot be asked for was not drained
         }
     }
-
-    /// Lists the whole bucket once, page by page against the ledger.
-    async fn sweep(&self, run: &Run) -> Result<Swept, SweepError> {
-        let (mut after, mut swept) = (None, Swept::default());
-        loop {
-            let page = self.bucket.list(after.as_deref()).await.map_err(SweepError::Bucket)?;
-            swept.new += self.announce(run, &page.objects).await.map_err(SweepError::Store)?;
-            swept.unsettled += page.unsettled;
-            after = page.next;
-            if after.is_none() || run.stop.is_cancelled() {
-                return Ok(swept);
-            }
-        }
-    }
-
-    /// Enters in the ledger what was seen, and wakes the slots if it is new.
-    async fn announce(&self, run: &Run, objects: &[Object]) -> Result<u64, store::Error> {
-        let new = self.enter(objects).await?;
-        metrics().received(new);
-        if new > 0 {
-            run.arrivals.notify_waiters();
-        }
-        Ok(new)
-    }
 }
 
 /// Shows that the worker's tasks get their turns. That an upload makes progress is told by its lease.
@@ -158,44 +129,6 @@ async fn beat() {
     loop {
         metrics().beat();
         tokio::time::sleep(BEAT).await;
-    }
-}
-
-/// What a sweep saw.
-#[derive(Default)]
-struct Swept {
-    /// Files that were not in the ledger.
-    new: u64,
-    /// Files that are still being written.
-    unsettled: usize,
-}
-
-/// How long to wait from one sweep to the next.
-///
-/// A listing costs, on S3 money too. So where notices come, sweeps only look for what they lost. Where none come, the wait
-/// doubles with each sweep that finds nothing, up to a limit; and never does sweeping take more than a fifth of the time.
-struct Pace {
-    shortest: Duration,
-    longest: Duration,
-    next: Duration,
-}
-
-impl Pace {
-    fn new(config: &WorkerConfig, bucket: &Bucket) -> Self {
-        if bucket.has_notices() {
-            let sweep = Duration::from_secs(config.sweep_seconds);
-            return Pace { shortest: sweep, longest: sweep, next: sweep };
-        }
-        let shortest = Duration::from_millis(config.poll_ms);
-        let idle = if bucket.is_remote() { IDLE_REMOTE } else { shortest };
-        let longest = config.idle_poll_ms.map_or(idle, Duration::from_millis).max(shortest);
-        Pace { shortest, longest, next: shortest }
-    }
-
-    fn after(&mut self, swept: &Swept, took: Duration) -> Duration {
-        let is_idle = swept.new == 0 && swept.unsettled == 0;
-        self.next = if is_idle { self.next.saturating_mul(2).min(self.longest) } else { self.shortest };
-        self.next.max(took.saturating_mul(4))
     }
 }
 
@@ -212,99 +145,7 @@ enum Room<'run> {
     Alone { _turn: MutexGuard<'run, ()>, _no_others: RwLockWriteGuard<'run, ()> },
 }
 
-enum SweepError {
-    Bucket(bucket::Error),
-    Store(store::Error),
-}
-
 impl Run {
-    async fn discover(self: Arc<Self>) {
-        let mut pace = Pace::new(&self.worker.config, &self.worker.bucket);
-        let mut failures = 0;
-        while !self.stop.is_cancelled() {
-            let start = Instant::now();
-            match self.worker.sweep(&self).await {
-                Ok(swept) => {
-                    failures = 0;
-                    if swept.unsettled == 0 {
-                        self.discovered.store(true, Ordering::Release);
-                        self.arrivals.notify_waiters();
-                        if self.mode == Mode::Drain {
-                            return;
-                        }
-                    }
-                    self.sleep(pace.after(&swept, start.elapsed())).await;
-                }
-                Err(error) => {
-                    let error = match &error {
-                        SweepError::Bucket(error) => telemetry::chain(error),
-                        SweepError::Store(error) => telemetry::chain(error),
-                    };
-                    tracing::warn!(error, "the bucket was not swept");
-                    if self.give_up(&mut failures).await {
-                        return;
-                    }
-                }
-            }
-        }
-    }
-
-    /// Enters what the bucket's notices tell of. A notice is taken back only when that has been committed; whatever goes wrong
-    /// before leaves it to come again, and the sweeps find what is lost altogether.
-    async fn listen(self: Arc<Self>) {
-        let bucket = &self.worker.bucket;
-        let mut failures = 0;
-        while !self.stop.is_cancelled() {
-            let notices = tokio::select! {
-                notices = bucket.notices() => notices,
-                () = self.stop.cancelled() => return,
-            };
-            match notices {
-                Ok(notices) => {
-                    failures = 0;
-                    for notice in &notices {
-                        self.heed(notice).await;
-                    }
-                }
-                Err(error) => {
-                    tracing::warn!(error = telemetry::chain(&error), "no notice was received");
-                    self.give_up(&mut failures).await;
-                }
-            }
-        }
-    }
-
-    async fn heed(&self, notice: &Notice) {
-        let message_id = notice.message_id();
-        if let Some(why) = notice.not_understood {
-            metrics().noticed("not_understood");
-            if !notice.is_hopeless {
-                tracing::warn!(message_id, why, "a message was not understood, and is left in the queue");
-                return;
-            }
-            tracing::error!(
-                message_id,
-                why,
-                "a message was not understood, and is dropped: no dead-letter queue takes it"
-            );
-        }
-        let entered = match &notice.objects {
-            Ok(objects) => self.worker.announce(self, objects).await.map_err(|error| telemetry::chain(&error)),
-            Err(error) => Err(telemetry::chain(error)),
-        };
-        if let Err(error) = entered {
-            metrics().noticed("error");
-            tracing::warn!(message_id, error, "a notice was not heeded, and comes again");
-            return;
-        }
-        if let Err(error) = self.worker.bucket.heeded(notice).await {
-            metrics().noticed("error");
-            tracing::warn!(message_id, error = telemetry::chain(&error), "a notice comes again, in vain");
-        } else if notice.not_understood.is_none() {
-            metrics().noticed("heeded");
-        }
-    }
-
     async fn slot(self: Arc<Self>, work: Work) {
         let rung = match work {
             Work::Uploads => &self.arrivals,
@@ -431,7 +272,7 @@ impl Run {
     }
 
     /// Waits after trouble; true when draining has met it too often.
-    async fn give_up(&self, failures: &mut u32) -> bool {
+    pub(super) async fn give_up(&self, failures: &mut u32) -> bool {
         *failures += 1;
         if self.mode == Mode::Drain && *failures >= DRAIN_PATIENCE {
             self.troubled.store(true, Ordering::Relaxed);
@@ -443,7 +284,7 @@ impl Run {
         false
     }
 
-    async fn sleep(&self, time: Duration) {
+    pub(super) async fn sleep(&self, time: Duration) {
         tokio::select! {
             () = tokio::time::sleep(time) => {}
             () = self.stop.cancelled() => {}
@@ -479,25 +320,5 @@ impl Run {
             Ending::Lost => tracing::warn!(file, "upload taken over by another worker"),
         }
         let _ = self.worker.news.send(News::Upload(report)); // nobody need listen
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sweeps_slow_down_while_nothing_comes_and_never_take_most_of_the_time() {
-        let (idle, found) = (Swept::default(), Swept { new: 1, unsettled: 0 });
-        let ms = Duration::from_millis;
-        let mut pace = Pace { shortest: ms(200), longest: ms(1000), next: ms(200) };
-        let waits: Vec<_> = [&idle, &idle, &idle, &idle, &found, &idle].map(|swept| pace.after(swept, ms(1))).into();
-        assert_eq!(waits, [400, 800, 1000, 1000, 200, 400].map(ms));
-        assert_eq!(pace.after(&found, ms(700)), ms(2800));
-        assert_eq!(
-            pace.after(&Swept { new: 0, unsettled: 1 }, ms(1)),
-            ms(200),
-            "a file that is being written is soon done"
-        );
     }
 }
