@@ -3,6 +3,7 @@
 //! Anyone may be writing into it at any time, by any means. So nothing is taken before it has held still, and what was read
 //! counts only after the file has been found to be the same one, unchanged, at the end as at the start.
 
+mod hints;
 mod walk;
 mod writing;
 
@@ -21,8 +22,10 @@ use tokio::sync::mpsc;
 use tokio::task::{self, JoinHandle};
 
 use super::protocol::{Body, Page, Pieces, Protocol};
+use super::written::is_upload;
 use super::{Error, ErrorKind};
 use crate::model::Object;
+use hints::Hints;
 use walk::{Ground, Walk};
 
 /// As many objects as a page of S3's has.
@@ -54,7 +57,7 @@ impl Folder {
             return Err(Error::permanent("a path that is not UTF-8; name another folder than", root.to_string_lossy()));
         };
         let listing = Listing {
-            ground: Ground::new(root, own_prefixes),
+            ground: Ground::new(root, own_prefixes, Hints::new(settle)),
             paused: Mutex::new(None),
             stillness: Mutex::new(Stillness::new(settle)),
         };
@@ -64,6 +67,14 @@ impl Folder {
     /// The canonical path: the same folder has the same address, whatever it was called and wherever from.
     pub fn address(&self) -> &str {
         &self.address
+    }
+
+    /// Waits for files that their writers are done with, as the operating system tells it, and says what lies there now. For
+    /// ever where it tells nothing. What cannot be looked at is left to the listing.
+    pub async fn done(&self) -> Result<Vec<Object>, Error> {
+        let paths = self.listing.ground.hints.wait().await;
+        let listing = self.listing.clone();
+        on_blocking_thread(move || Ok(paths.iter().filter_map(|path| listing.look(path)).collect())).await
     }
 }
 
@@ -117,6 +128,15 @@ impl Protocol for Folder {
 }
 
 impl Listing {
+    /// What lies under a path, as a page would tell it; `None` where it is no upload.
+    fn look(&self, path: &Path) -> Option<Object> {
+        let key = path.strip_prefix(&self.ground.root).ok()?.to_str()?.to_owned();
+        if !is_upload(&key, &self.ground.own_prefixes) {
+            return None;
+        }
+        fs::metadata(path).ok().filter(Metadata::is_file).map(|metadata| object(key, &metadata))
+    }
+
     fn page(&self, after: Option<&str>) -> Result<Page, Error> {
         let paused = lock(&self.paused).take();
         let mut walk = match (after, paused) {

@@ -54,7 +54,8 @@ pub struct BucketConfig {
     pub queue_url: Option<String>,
     /// S3 only: a read that brings nothing for so long, or less than 1 KiB a second over so long, is given up and tried again.
     pub stall_seconds: u64,
-    /// Folder only: how long, in milliseconds, a file must hold still before it is taken.
+    /// Folder only: how long, in milliseconds, a file must hold still before it is taken; a third of it suffices where the system
+    /// tells that its writer has closed it.
     pub settle_ms: u64,
 }
 
@@ -80,8 +81,16 @@ impl Default for BucketConfig {
 pub struct Bucket {
     name: Arc<str>,
     inner: Arc<dyn protocol::Protocol>,
-    notices: Option<Arc<notices::Notices>>,
+    notices: Source,
     config: Arc<BucketConfig>,
+}
+
+/// Where notices come from.
+#[derive(Clone)]
+enum Source {
+    None,
+    Queue(Arc<notices::Notices>),
+    Folder(Arc<folder::Folder>),
 }
 
 impl Bucket {
@@ -90,12 +99,12 @@ impl Bucket {
     /// # Errors
     /// A folder that does not exist, an address that is none, or an S3 bucket that does not answer.
     pub async fn open(config: &BucketConfig) -> Result<Bucket, Error> {
-        let mut notices = None;
+        let mut notices = Source::None;
         let (name, inner): (_, Arc<dyn protocol::Protocol>) = match Address::parse(&config.url)? {
             Address::S3 { bucket, prefix } => {
                 let s3 = Arc::new(s3::S3::open(config, bucket, prefix).await?);
                 if let Some(url) = &config.queue_url {
-                    notices = Some(Arc::new(notices::Notices::open(config, url, s3.clone()).await?));
+                    notices = Source::Queue(Arc::new(notices::Notices::open(config, url, s3.clone()).await?));
                 }
                 (s3.address().into(), s3)
             }
@@ -105,8 +114,9 @@ impl Bucket {
             }
             Address::Folder(path) => {
                 let settle = Duration::from_millis(config.settle_ms);
-                let folder = folder::Folder::open(path, config.own_prefixes(), settle).await?;
-                (folder.address().into(), Arc::new(folder))
+                let folder = Arc::new(folder::Folder::open(path, config.own_prefixes(), settle).await?);
+                notices = Source::Folder(folder.clone());
+                (folder.address().into(), folder)
             }
         };
         Ok(Bucket { name, inner, notices, config: Arc::new(config.clone()) })
@@ -142,25 +152,27 @@ impl Bucket {
         self.name.starts_with("s3://")
     }
 
-    /// Whether the bucket tells of what is dropped, so that it need be listed but rarely.
-    pub fn has_notices(&self) -> bool {
-        self.notices.is_some()
+    /// Whether a queue tells of what is dropped, and keeps what it tells, so that the bucket need be listed but rarely.
+    pub fn has_queue(&self) -> bool {
+        matches!(self.notices, Source::Queue(_))
     }
 
-    /// Waits for notices of what was dropped; an empty answer after some seconds without any, and for ever where there is no
-    /// queue. Each notice comes again until it is taken back by [`Bucket::heeded`].
+    /// Waits for notices of what was dropped; a queue gives an empty answer after some seconds without any, and where nothing
+    /// tells of it this waits for ever. A folder tells once, and the listing finds what is lost. Each message of a queue comes
+    /// again until it is taken back by [`Bucket::heeded`].
     pub async fn notices(&self) -> Result<Vec<Notice>, Error> {
         match &self.notices {
-            Some(notices) => notices.wait().await,
-            None => std::future::pending().await,
+            Source::Queue(notices) => notices.wait().await,
+            Source::Folder(folder) => Ok(vec![Notice::of(folder.done().await?)]),
+            Source::None => std::future::pending().await,
         }
     }
 
     /// Takes a notice off the queue, once all that it tells of is known to the ledger.
     pub async fn heeded(&self, notice: &Notice) -> Result<(), Error> {
         match &self.notices {
-            Some(notices) => notices.heeded(notice).await,
-            None => Ok(()),
+            Source::Queue(notices) => notices.heeded(notice).await,
+            Source::Folder(_) | Source::None => Ok(()),
         }
     }
 

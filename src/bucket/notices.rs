@@ -1,4 +1,4 @@
-//! Notices of what was dropped in an S3 bucket: the messages of its queue, and for each key they name, what lies there now.
+//! Notices of what was dropped. In an S3 bucket they are the messages of its queue, and for each key they name, what lies there now.
 //!
 //! What a message says of an object is not used: it may be old, or out of order. The bucket is asked, and answers as its
 //! listing would, so that the ledger knows the version by the same name whichever of the two saw it first.
@@ -25,13 +25,19 @@ pub struct Notice {
     pub not_understood: Option<&'static str>,
     /// It will not be understood the next time either, and the queue has no dead-letter queue that would take it.
     pub is_hopeless: bool,
-    message: Message,
+    /// `None` where a folder tells: there is nothing to take back.
+    message: Option<Message>,
 }
 
 impl Notice {
+    /// What a folder tells of.
+    pub(super) fn of(objects: Vec<Object>) -> Notice {
+        Notice { objects: Ok(objects), not_understood: None, is_hopeless: false, message: None }
+    }
+
     /// The queue's own name for the message.
-    pub fn message_id(&self) -> &str {
-        &self.message.id
+    pub fn message_id(&self) -> Option<&str> {
+        self.message.as_ref().map(|message| message.id.as_str())
     }
 }
 
@@ -53,7 +59,10 @@ impl Notices {
     }
 
     pub async fn heeded(&self, notice: &Notice) -> Result<(), Error> {
-        self.queue.delete(&notice.message).await
+        match &notice.message {
+            Some(message) => self.queue.delete(message).await,
+            None => Ok(()),
+        }
     }
 
     async fn look_into(&self, message: Message) -> Notice {
@@ -64,7 +73,7 @@ impl Notices {
         let is_hopeless = not_understood.is_some()
             && message.received >= PATIENCE
             && self.queue.has_dead_letters().await.is_ok_and(|has| !has);
-        Notice { objects, not_understood, is_hopeless, message }
+        Notice { objects, not_understood, is_hopeless, message: Some(message) }
     }
 
     async fn objects(&self, keys: &[String]) -> Result<Vec<Object>, Error> {

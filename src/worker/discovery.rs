@@ -54,7 +54,7 @@ struct Swept {
 
 /// How long to wait from one sweep to the next.
 ///
-/// A listing costs, on S3 money too. So where notices come, sweeps only look for what they lost. Where none come, the wait
+/// A listing costs, on S3 money too. So where a queue tells of files, sweeps only look for what it lost. Elsewhere the wait
 /// doubles with each sweep that finds nothing, up to a limit; and never does sweeping take more than a fifth of the time.
 struct Pace {
     shortest: Duration,
@@ -64,7 +64,7 @@ struct Pace {
 
 impl Pace {
     fn new(config: &WorkerConfig, bucket: &Bucket) -> Self {
-        if bucket.has_notices() {
+        if bucket.has_queue() {
             let sweep = Duration::from_secs(config.sweep_seconds);
             return Pace { shortest: sweep, longest: sweep, next: sweep };
         }

@@ -93,8 +93,8 @@ impl Worker {
         let mut tasks = JoinSet::new();
         tasks.spawn(run.clone().discover());
         let beating = AbortOnDropHandle::new(tokio::spawn(beat()));
-        // Draining lists everything; the queue is left to a worker that stays.
-        if self.bucket.has_notices() && mode == Mode::Watch {
+        // Draining lists everything; notices are left to a worker that stays.
+        if mode == Mode::Watch {
             tasks.spawn(run.clone().listen());
         }
         for _ in 0..self.config.uploads_at_once.min(self.store.max_loads()) {

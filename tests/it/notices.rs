@@ -1,4 +1,4 @@
-//! Notices of what was dropped, from S3's notifications by way of a queue. They are hints: whatever the queue loses, repeats or
+//! Notices of what was dropped, from S3's notifications by way of a queue, or from a folder's system. They are hints: whatever the queue loses, repeats or
 //! garbles, every file becomes one batch.
 
 use std::time::{Duration, Instant};
@@ -209,4 +209,18 @@ async fn of_several_workers_on_one_queue_each_file_goes_to_one() {
     told.queue_empties().await;
     let batches = told.app.batches().await;
     assert!(batches.len() == 31 && batches.iter().all(|batch| batch.error_message.is_none()), "{batches:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_that_is_hardly_ever_listed_tells_of_what_is_dropped() {
+    let mut app = TestApp::new(In::Folder, To::Sqlite).await;
+    app.set("WORKER_POLL_MS", "3600000");
+    app.drop_file("in/first.csv", contacts(3, 0)).await;
+    tokio::time::sleep(Duration::from_millis(500)).await; // it has held still when the only sweep comes
+    let _worker = app.start(&["run"]);
+    app.wait_until("the sweep's file is a batch", async || app.batches().await.len() == 1).await;
+    app.drop_file("second.csv", contacts(3, 1)).await;
+    app.drop_file("in/third.csv", contacts(3, 2)).await;
+    app.wait_until("the files are batches", async || app.batches().await.len() == 3).await;
+    assert_eq!(app.uploads().await.len(), 3, "no answer of ours came as an upload");
 }

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use super::failed;
+use super::hints::Hints;
 use crate::bucket::written::is_upload;
 use crate::bucket::{Error, ErrorKind};
 
@@ -17,6 +18,8 @@ use crate::bucket::{Error, ErrorKind};
 pub(super) struct Ground {
     pub root: PathBuf,
     pub own_prefixes: Vec<String>,
+    /// They watch every directory that a walk has come through.
+    pub hints: Hints,
     /// Said once in a bucket's life and not on every walk: a name that is no text, a file or directory that is closed to us.
     warned_of_name: AtomicBool,
     warned_of_access: AtomicBool,
@@ -42,13 +45,16 @@ struct Entry {
 }
 
 impl Ground {
-    pub fn new(root: PathBuf, own_prefixes: Vec<String>) -> Self {
-        Ground { root, own_prefixes, warned_of_name: AtomicBool::new(false), warned_of_access: AtomicBool::new(false) }
+    pub fn new(root: PathBuf, own_prefixes: Vec<String>, hints: Hints) -> Self {
+        let (warned_of_name, warned_of_access) = (AtomicBool::new(false), AtomicBool::new(false));
+        Ground { root, own_prefixes, hints, warned_of_name, warned_of_access }
     }
 
     /// Reads one directory; `None` where it has gone since its name was read, or may not be entered.
     fn directory(&self, path: PathBuf, prefix: String) -> Result<Option<Directory>, Error> {
         let is_root = prefix.is_empty();
+        // Before its names are read: what is dropped in between is both seen and told of.
+        self.hints.watch(&path);
         match self.entries(&path, &prefix) {
             Ok(mut entries) => {
                 entries.sort_unstable_by(|a, b| b.name.cmp(&a.name));

@@ -1,5 +1,6 @@
 //! What only a folder can do: half-written files, links, names that are no text, keys that lead elsewhere.
 
+use std::collections::BTreeSet;
 use std::ffi::{CString, OsStr};
 use std::fs::{self, File};
 use std::io::Write;
@@ -284,4 +285,48 @@ async fn a_file_is_moved_onto_another_file_system() {
     bucket.move_to(&object, "processed/1/a.csv").await.unwrap();
     assert_eq!(place.get("processed/1/a.csv").await.as_deref(), Some(&b"one"[..]));
     assert_eq!(place.get("a.csv").await.as_deref(), Some(&b"another"[..]), "what came later is left alone");
+}
+
+/// What the folder tells of next, by key; nothing where it tells of nothing for twice the time that a file must hold still.
+#[cfg(target_os = "linux")]
+async fn told_of(bucket: &Bucket) -> Vec<String> {
+    let Ok(notices) = tokio::time::timeout(SETTLE * 2, bucket.notices()).await else { return Vec::new() };
+    let objects = notices.unwrap().into_iter().flat_map(|notice| notice.objects.unwrap());
+    objects.map(|object| object.key).collect()
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_file_that_its_writer_closed_is_told_of_before_the_listing_takes_it() {
+    let place = FolderPlace::new();
+    place.put("in/old.csv", b"a").await;
+    let bucket = Bucket::open(&BucketConfig { settle_ms: 3_000, ..place.config() }).await.unwrap();
+    assert_eq!(keys(&bucket).await, set(["in/old.csv"]));
+
+    place.write("in/new.csv", b"b");
+    assert_eq!(told_of(&bucket).await, ["in/new.csv"]);
+    assert_eq!(bucket.list(None).await.unwrap().unsettled, 1, "the listing alone would still wait");
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_file_is_told_of_once_its_writer_is_done_and_ours_never() {
+    let place = FolderPlace::new();
+    let bucket = place.open().await;
+    assert!(keys(&bucket).await.is_empty());
+
+    let mut writer = File::create(place.path("slow.csv")).unwrap();
+    writer.write_all(b"half").unwrap();
+    assert!(told_of(&bucket).await.is_empty(), "it is open still");
+    writer.write_all(b" and half").unwrap();
+    drop(writer);
+    let mut told = BTreeSet::from_iter(told_of(&bucket).await);
+    assert_eq!(told, set(["slow.csv"]));
+
+    place.write("renamed.csv.part", b"a");
+    place.write("results/20250401.1/a.receipt.json", b"{}");
+    fs::rename(place.path("renamed.csv.part"), place.path("renamed.csv")).unwrap();
+    told.extend(told_of(&bucket).await);
+    told.extend(told_of(&bucket).await);
+    assert_eq!(told, set(["renamed.csv", "slow.csv"]));
 }
