@@ -63,9 +63,13 @@ pub(super) async fn run(args: &RunArgs, mut config: Config, json: bool) -> anyho
     let opened = open(waits, &stop, async || {
         let store = super::open_store(&config).await?;
         store.migrate().await.with_context(|| format!("store {}", config.store.shown_url()))?;
-        Ok(store)
+        let risks = store.risks().await?;
+        Ok((store, risks))
     });
-    let Some(store) = opened.await? else { return Ok(OK) };
+    let Some((store, risks)) = opened.await? else { return Ok(OK) };
+    for risk in risks {
+        tracing::warn!("{risk}");
+    }
     if let Some(announcer) = &server {
         announcer.opened(store.clone(), bucket.name());
     }

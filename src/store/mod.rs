@@ -115,6 +115,12 @@ impl Store {
         self.inner.migrate().await
     }
 
+    /// Settings of the server by which it may lose what it has reported as stored, when its power fails; in words for its
+    /// operator. SQLite is opened without any.
+    pub async fn risks(&self) -> Result<Vec<String>, Error> {
+        self.inner.risks().await
+    }
+
     /// Enters what a listing showed; returns how many were new. Known versions are left as they are.
     pub async fn record(&self, bucket: &str, objects: &[Object]) -> Result<u64, Error> {
         if objects.is_empty() { Ok(0) } else { self.inner.record(bucket, objects).await }

@@ -84,6 +84,7 @@ pub struct Finding {
 #[async_trait::async_trait]
 pub(super) trait Protocol: Answers + Send + Sync {
     async fn migrate(&self) -> Result<Vec<String>, Error>;
+    async fn risks(&self) -> Result<Vec<String>, Error>;
     async fn record(&self, bucket: &str, objects: &[Object]) -> Result<u64, Error>;
     async fn claim(&self, bucket: &str, worker: &str, lease: Duration) -> Result<Option<Claim>, Error>;
     async fn renew(&self, claim: &Claim, lease: Duration) -> Result<(), Error>;

@@ -3,7 +3,7 @@
 //! PostgreSQL and SQLite have the same queries under the same names, with the same parameters and result columns; sqlx
 //! gives each database types of its own. `ledger_sql!` is therefore a macro and no generic function: inside the module
 //! of one database it writes the whole `Protocol`. The module brings what differs: `Db` (its sqlx database),
-//! `MIGRATIONS`, `BEGIN`, `MAX_LOADS`, `begin`, `begin_load` and `begin_load_among`, and a struct of two pools, `writer` and `reader`.
+//! `MIGRATIONS`, `BEGIN`, `MAX_LOADS`, `risks`, `begin`, `begin_load` and `begin_load_among`, and a struct of two pools, `writer` and `reader`.
 
 use sqlx::migrate::{Migrate, Migration, MigrationType, Migrator};
 use sqlx::{Connection as _, SqlSafeStr as _, SqlStr};
@@ -371,6 +371,10 @@ macro_rules! ledger_sql {
         impl Protocol for $Store {
             async fn migrate(&self) -> Result<Vec<String>, Error> {
                 super::sql::migrate(&self.writer, BEGIN, MIGRATIONS).await
+            }
+
+            async fn risks(&self) -> Result<Vec<String>, Error> {
+                risks(&self.reader).await
             }
 
             fn max_loads(&self) -> usize {

@@ -1,7 +1,9 @@
 //! Exactly once, whatever happens to the workers: nothing is lost, nothing is doubled.
 //!
 //! The oracle is the same files loaded without a disturbance. Seeds are printed, so that a failure can be seen again.
+//! The table of all such faults, and of the test that each has, is `faults/README.md`.
 
+mod database;
 mod network;
 mod poison;
 mod steps;

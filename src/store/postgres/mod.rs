@@ -72,6 +72,19 @@ impl Postgres {
     }
 }
 
+async fn risks(pool: &Pool<Db>) -> Result<Vec<String>, Error> {
+    let off: Vec<String> = sqlx::query_scalar(query_file!("risks"))
+        .fetch_all(pool)
+        .await
+        .map_err(Error::while_doing("read the settings of its server"))?;
+    let told = |setting| {
+        format!(
+            "PostgreSQL runs with {setting} = off: after a power cut, files that were told to be loaded may be missing"
+        )
+    };
+    Ok(off.into_iter().map(told).collect())
+}
+
 async fn begin(pool: &Pool<Db>) -> Result<Transaction<'static, Db>, Error> {
     pool.begin_with(BEGIN).await.map_err(Error::while_doing("begin a transaction"))
 }

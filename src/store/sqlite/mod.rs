@@ -6,7 +6,7 @@ mod statement;
 use std::time::Duration;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions as _, Pool, Row as _, Transaction};
+use sqlx::{ConnectOptions as _, Connection as _, Pool, Row as _, Transaction};
 
 use super::keys::KEYS_A_PIECE;
 use super::protocol::{Answers, Backlog, Finding, ListProtocol, LoadProtocol, Outcome, Protocol, Published, Requeued};
@@ -60,7 +60,18 @@ impl Sqlite {
             .pragma("cache_size", "-16384")
             .disable_statement_logging();
         let open = |connections, wait| {
-            SqlitePoolOptions::new().max_connections(connections).acquire_timeout(wait).connect_with(options.clone())
+            SqlitePoolOptions::new()
+                .max_connections(connections)
+                .acquire_timeout(wait)
+                // SQLite rolls back by itself when a disk is full. sqlx then still takes the transaction for an open one, and
+                // such a connection could never begin another.
+                .after_release(|connection, _| {
+                    Box::pin(async move {
+                        connection.ping().await?; // behind the roll-back that a dropped transaction has asked for
+                        Ok(!connection.is_in_transaction())
+                    })
+                })
+                .connect_with(options.clone())
         };
         let failed = || Error::while_doing("open SQLite's file");
         // Whoever waits for the writer waits as long as a load may take.
@@ -68,6 +79,11 @@ impl Sqlite {
         let reader = open(4, Duration::from_secs(30)).await.map_err(failed())?;
         Ok(Sqlite { writer, reader })
     }
+}
+
+/// What SQLite promises is set where it is opened.
+async fn risks(_pool: &Pool<Db>) -> Result<Vec<String>, Error> {
+    Ok(Vec::new())
 }
 
 async fn begin(pool: &Pool<Db>) -> Result<Transaction<'static, Db>, Error> {

@@ -3,6 +3,7 @@
 pub mod app;
 pub mod dice;
 pub mod fake_s3;
+pub mod mount;
 pub mod postgres;
 pub mod program;
 pub mod proxy;
