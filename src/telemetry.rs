@@ -1,9 +1,10 @@
-//! What the worker says of itself while it works: logs, on standard error, and metrics.
+//! What the worker says of itself while it works: logs, on standard error, metrics, and signs of life for systemd.
 //!
 //! A line's message can be read by itself; what one searches for stands in its fields. No phone number, address or
 //! variable of a person is ever in either.
 
 mod metrics;
+pub mod systemd;
 
 use std::io::IsTerminal as _;
 

@@ -73,6 +73,7 @@ pub(super) async fn run(args: &RunArgs, mut config: Config, json: bool) -> anyho
     if let Some(announcer) = &server {
         announcer.opened(store.clone(), bucket.name());
     }
+    telemetry::systemd::ready();
 
     let doing = if args.once { "draining" } else { "watching" };
     note(&format!(
@@ -161,6 +162,7 @@ async fn heed_signals(stop: CancellationToken) {
         };
         if asked == 1 {
             note("Stopping; a second signal does not wait.");
+            telemetry::systemd::stopping();
             stop.cancel();
         } else {
             std::process::exit(code);

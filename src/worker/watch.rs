@@ -128,6 +128,7 @@ impl Worker {
 async fn beat() {
     loop {
         metrics().beat();
+        telemetry::systemd::alive();
         tokio::time::sleep(BEAT).await;
     }
 }

@@ -5,6 +5,7 @@ mod bucket;
 mod check;
 mod cli;
 mod columns;
+mod deploy;
 mod faults;
 mod faults_outside;
 mod floors;

@@ -1,0 +1,8 @@
+//! What stands in `deploy/`, judged by the tools that run it.
+
+mod systemd;
+
+/// The repository's `deploy` directory.
+fn deploy() -> std::path::PathBuf {
+    std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy")
+}
