@@ -58,7 +58,15 @@ pub fn start(config: &LogConfig) -> Result<(), String> {
         LogFormat::Pretty => builder.with_target(false).init(),
         LogFormat::Json => builder.json().flatten_event(true).init(),
     }
+    std::panic::set_hook(Box::new(tell_of_panic));
     Ok(())
+}
+
+/// The message of a panic is left out: that of a text cut in the wrong place, for one, quotes the text, which is a person's.
+fn tell_of_panic(panic: &std::panic::PanicHookInfo<'_>) {
+    let place = panic.location().map(|place| format!("{}:{}", place.file(), place.line()));
+    let thread = std::thread::current();
+    tracing::error!(place, thread = thread.name(), "a panic, which is a bug of this program");
 }
 
 /// An error with its causes, on one line: `cannot list s3://…: timed out: connect`.

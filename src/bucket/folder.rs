@@ -340,8 +340,9 @@ async fn on_blocking_thread<T: Send + 'static>(
     task::spawn_blocking(work).await.unwrap_or_else(|error| Err(thread_died(error)))
 }
 
-fn thread_died(error: task::JoinError) -> Error {
-    Error::transient("a thread ended that was at work on", "the folder").caused_by(error)
+/// What tokio says of a panic quotes that, so it is not passed on; the log has its place.
+fn thread_died(_: task::JoinError) -> Error {
+    Error::transient("a thread ended that was at work on", "the folder")
 }
 
 /// A panic elsewhere leaves these locks' contents whole: each is changed by one call that does not panic midway.

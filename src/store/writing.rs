@@ -109,6 +109,7 @@ impl<P: Send + 'static, DB: Database> Writing<P, DB> {
     async fn result(self) -> Written<DB> {
         drop(self.steps);
         let Some(task) = self.task else { return Ok(None) };
-        task.await.map_err(|panic| Error::permanent(format!("the writing task ended: {panic}")))?
+        // What it says of a panic quotes that, and the panic may quote a person's data.
+        task.await.map_err(|_| Error::permanent("the writing task failed (a bug)"))?
     }
 }

@@ -6,8 +6,10 @@
 mod database;
 mod network;
 mod poison;
+mod process;
 mod steps;
 mod trouble;
+mod workers;
 
 use std::time::Duration;
 

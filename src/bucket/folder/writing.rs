@@ -6,6 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use futures_util::StreamExt as _;
+use sha2::{Digest as _, Sha256};
 use tokio::io::AsyncWriteExt as _;
 
 use super::{failed, on_blocking_thread, version};
@@ -14,7 +15,7 @@ use crate::model::Object;
 
 /// Writes a file under a name that is never listed, has it on disk, and gives it its own name.
 pub(super) async fn write(path: PathBuf, key: &str, pieces: Pieces<'_>) -> Result<(), Error> {
-    let aside = path.with_file_name(format!(".{}.part", uuid::Uuid::new_v4()));
+    let aside = aside(&path);
     let written = write_aside(&aside, path, key, pieces).await;
     if written.is_err() {
         let _ = tokio::fs::remove_file(&aside).await; // it may never have come to be
@@ -29,7 +30,7 @@ async fn write_aside(aside: &Path, path: PathBuf, key: &str, pieces: Pieces<'_>)
     let file = tokio::fs::File::create_new(aside).await.map_err(|error| trouble(key, error))?;
     write_pieces(file, key, pieces).await?;
     let (from, key) = (aside.to_owned(), key.to_owned());
-    on_blocking_thread(move || rename(&from, &path).map_err(|error| trouble(&key, error))).await
+    on_blocking_thread(move || give_name(&from, &path).map_err(|error| trouble(&key, error))).await
 }
 
 async fn write_pieces(mut file: tokio::fs::File, key: &str, mut pieces: Pieces<'_>) -> Result<(), Error> {
@@ -39,6 +40,30 @@ async fn write_pieces(mut file: tokio::fs::File, key: &str, mut pieces: Pieces<'
         file.write_all(&piece).await.map_err(|error| trouble(key, error))?;
     }
     file.sync_all().await.map_err(|error| trouble(key, error))
+}
+
+/// A name that is never listed, and no other writer's, not even of the same file.
+fn aside(path: &Path) -> PathBuf {
+    path.with_file_name(format!("{}{}.part", mark(path), uuid::Uuid::new_v4()))
+}
+
+/// What the names of all that is written aside for one file begin with. The file's own name may be too long to be a part of it.
+fn mark(path: &Path) -> String {
+    let hash = Sha256::digest(path.file_name().unwrap_or_default().as_encoded_bytes());
+    hash[..8].iter().fold(".".to_owned(), |mark, byte| format!("{mark}{byte:02x}")) + "-"
+}
+
+/// Gives what was written aside its own name, and removes what others wrote aside for it: they were killed. One that still
+/// lives was thought dead, and has lost its claim; it finds its own gone, and the ledger tells it why.
+fn give_name(aside: &Path, path: &Path) -> io::Result<()> {
+    rename(aside, path)?;
+    let mark = mark(path);
+    for entry in path.parent().and_then(|folder| fs::read_dir(folder).ok()).into_iter().flatten().flatten() {
+        if entry.file_name().to_str().is_some_and(|name| name.starts_with(&mark) && name.ends_with(".part")) {
+            let _ = fs::remove_file(entry.path()); // it is in nobody's way
+        }
+    }
+    Ok(())
 }
 
 /// The new name is on disk too before anyone is told of it.
@@ -75,9 +100,9 @@ pub(super) fn move_file(from: &Path, to: &Path, object: &Object) -> Result<(), E
 /// original goes. Killed in between, both are there, and the next attempt puts a new copy in the place of this one.
 fn move_across(from: &Path, to: &Path, object: &Object) -> Result<(), Error> {
     let failed = |error: io::Error| failed("cannot move", &object.key, &error).caused_by(error);
-    let aside = to.with_file_name(format!(".{}.part", uuid::Uuid::new_v4()));
+    let aside = aside(to);
     let copied = match copy(from, &aside) {
-        Ok(copied) if copied == object.version => rename(&aside, to).map_err(failed),
+        Ok(copied) if copied == object.version => give_name(&aside, to).map_err(failed),
         Ok(_) => Err(gone(object)),
         Err(error) => Err(failed(error)),
     };

@@ -5,6 +5,7 @@ use batchdrop::model::BatchStatus;
 use crate::support::app::{In, TestApp, To, contacts};
 
 const GOOD: usize = 8;
+const ROWS: usize = 30_000;
 const ATTEMPTS: u32 = 4;
 
 /// The neighbours are large enough to be under way whenever the worker dies: without care, they would have used up their
@@ -15,10 +16,10 @@ async fn a_file_that_kills_its_worker_takes_no_neighbour_with_it() {
     app.set("WORKER_LEASE_SECONDS", "2");
     app.set("WORKER_MAX_ATTEMPTS", &ATTEMPTS.to_string());
     app.set("WORKER_UPLOADS_AT_ONCE", "4");
-    app.set("TEST_FAIL_POINT", "rows/bad.csv=abort");
-    app.drop_file("bad.csv", contacts(500, 100)).await;
+    app.set("TEST_FAIL_POINT", "publish/bad.csv=abort");
+    app.drop_file("bad.csv", contacts(ROWS / 10, 100)).await;
     for seed in 1..=GOOD {
-        app.drop_file(&format!("good_{seed}.csv"), contacts(20_000, seed)).await;
+        app.drop_file(&format!("good_{seed}.csv"), contacts(ROWS, seed)).await;
     }
     let mut deaths = 0;
     let mut worker = app.start(&["run"]);
@@ -36,7 +37,7 @@ async fn a_file_that_kills_its_worker_takes_no_neighbour_with_it() {
     assert!(app.requests(&bad.batch_id).await.is_empty());
     for seed in 1..=GOOD {
         let good = app.batch_of(&format!("good_{seed}.csv")).await;
-        assert_eq!((good.status, good.rows_read), (BatchStatus::Active, 20_000), "{:?}", good.error_message);
+        assert_eq!((good.status, good.rows_read), (BatchStatus::Active, ROWS as u64), "{:?}", good.error_message);
     }
     let dropped = app.uploads().await.iter().filter(|upload| upload.attempts > 1).count();
     assert!(dropped > 1, "no neighbour was under way when the worker died");

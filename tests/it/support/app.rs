@@ -184,9 +184,15 @@ impl TestApp {
 
     /// The program, ready to be started with further arguments.
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_batchdrop"));
+        self.command_under(&[], arguments)
+    }
+
+    /// The same, in the place of another program that gives it a limit or a clock, and then becomes it.
+    fn command_under(&self, starter: &[&str], arguments: &[&str]) -> Command {
+        let words = [starter, &[env!("CARGO_BIN_EXE_batchdrop")], arguments].concat();
+        let mut command = Command::new(words[0]);
         command
-            .args(arguments)
+            .args(&words[1..])
             .current_dir(self.directory.path())
             .env("BATCHDROP_STORE_URL", &self.store_url)
             .env("BATCHDROP_LOG_LEVEL", "debug,sqlx=warn,aws=warn,hyper=warn")
@@ -217,10 +223,15 @@ impl TestApp {
 
     /// Starts the program and leaves it running; it is killed with the returned guard.
     pub fn start(&self, arguments: &[&str]) -> Running {
+        self.start_under(&[], arguments)
+    }
+
+    /// The same, by way of another program that becomes this one: `&["env", "A=B"]`.
+    pub fn start_under(&self, starter: &[&str], arguments: &[&str]) -> Running {
         let log = self.directory.path().join(format!("{}.log", uuid::Uuid::new_v4()));
         let file = std::fs::File::create(&log).expect("a log");
         let child = self
-            .command(arguments)
+            .command_under(starter, arguments)
             .stdout(Stdio::null())
             .stderr(Stdio::from(file))
             .spawn()
