@@ -253,6 +253,22 @@ fn a_row_whose_quotes_make_no_sense_harms_no_other() {
     );
 }
 
+/// Each is a letter or sign in one of the old encodings, and alone it is no UTF-8.
+#[test]
+fn every_byte_that_is_no_utf8_is_named_and_read_only_where_an_encoding_is_told() {
+    let told = Format { encoding: Some("windows-1252"), ..Format::default() };
+    for byte in 0x80..=0xFFu8 {
+        let bytes = [&b"ref_id,phone,name\n1,2,Ana\n3,4,Jos"[..], &[byte], b" x\n5,6,Eva\n"].concat();
+        let fault = read(&bytes[..], Limits::default()).fault.unwrap_or_default();
+        let expected = format!("Invalid encoding: line 3, column 3: byte 0x{byte:02X} is not UTF-8");
+        assert!(fault.starts_with(&expected), "{fault}");
+        let file = read_as(&bytes[..], &told, Limits::default());
+        let name = &table(&file)[1].1[2];
+        let letter = name.strip_prefix("Jos").and_then(|rest| rest.strip_suffix(" x")).expect("one letter");
+        assert!(letter.chars().count() == 1 && !letter.contains('\u{fffd}'), "0x{byte:02X} became {letter:?}");
+    }
+}
+
 #[test]
 fn a_quote_that_is_never_closed_in_a_large_file_fails_fast_and_names_its_line() {
     let long = format!("\"ref_id,phone\n{}", "1,2\n".repeat(10_000));

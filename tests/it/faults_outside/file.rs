@@ -1,13 +1,14 @@
-//! Files made to fill a memory, and headers made to steer whoever shows them.
+//! Files that are too large, too long or too wide, or that last; and headers made to steer whoever shows them.
 //!
 //! How much memory a file takes is compared with what a smaller one takes in the same store: a worker that held the large
 //! one, or a part that grows with it, would be far beyond.
 
 use std::io::Write as _;
 
-use batchdrop::model::{Batch, BatchStatus};
+use batchdrop::model::{Batch, BatchStatus, UploadStatus};
+use sqlx::{Connection as _, Executor as _, PgConnection};
 
-use crate::support::app::{In, TestApp, To};
+use crate::support::app::{In, TestApp, To, contacts};
 
 const MIB: u64 = 1 << 20;
 const HEADER: &str = "reference_id,target,note\n";
@@ -138,6 +139,60 @@ async fn memory_is_flat_however_many_rows_there_are_with_sqlite() {
 #[tokio::test]
 async fn memory_is_flat_however_many_rows_there_are_with_postgres() {
     three_times_the_rows_take_no_more(To::Postgres).await;
+}
+
+/// A table of a database stops at fewer columns than a file may have.
+#[tokio::test]
+async fn as_many_columns_as_are_allowed_are_stored_and_one_more_is_refused() {
+    let wide = |columns: usize| {
+        let (mut names, mut cells) = (String::from("reference_id,target"), String::from("1,+15125550101"));
+        for column in 3..=columns {
+            names.push_str(&format!(",column_{column}"));
+            cells.push_str(&format!(",cell_{column}"));
+        }
+        format!("{names}\n{cells}\n")
+    };
+    for to in [To::Sqlite, To::Postgres] {
+        let app = TestApp::new(In::Folder, to).await;
+        app.drop_file("wide.csv", wide(2_000)).await;
+        app.drop_file("too_wide.csv", wide(2_001)).await;
+        app.drop_file("long_header.csv", format!("reference_id,target,{}\n1,2,3\n", "x".repeat(1 << 20))).await;
+        assert_eq!(app.settle().await, 3);
+        let loaded = app.batch_of("wide.csv").await;
+        let variables = app.requests(&loaded.batch_id).await.remove(0).request_variables;
+        assert_eq!(
+            (variables.as_object().map(|all| all.len()), &variables["column_2000"]),
+            (Some(1_998), &"cell_2000".into())
+        );
+        let too_wide = "Limit exceeded: line 1: the row has more than 2000 columns";
+        assert_refused(&app.batch_of("too_wide.csv").await, too_wide);
+        let too_long = "Limit exceeded: line 1: the row is longer than 1048576 bytes";
+        assert_refused(&app.batch_of("long_header.csv").await, too_long);
+    }
+}
+
+/// A load that lasts, here since it is another's turn in its campaign for as long as the test wants, holds one slot only.
+#[tokio::test]
+async fn small_files_do_not_wait_for_one_that_lasts() {
+    let mut app = TestApp::new(In::Folder, To::Postgres).await;
+    app.configure(
+        "[campaigns.lasting]\nid = 7\nfiles = 'lasting.csv'\nunique_within = '30d'\n\
+         [campaigns.small]\nid = 8\nfiles = 'small_*.csv'\n",
+    );
+    let mut turn = PgConnection::connect(&app.store_url).await.expect("the test's database");
+    turn.execute("select pg_advisory_lock(1264, 7)").await.expect("the lock is free");
+    app.drop_file("lasting.csv", contacts(10, 0)).await;
+    let _worker = app.start(&["run"]);
+    let lasting = async || app.uploads().await.into_iter().find(|upload| upload.key == "lasting.csv");
+    let is_claimed = async || lasting().await.is_some_and(|upload| upload.status == UploadStatus::Claimed);
+    app.wait_until("it is claimed", is_claimed).await;
+    for seed in 1..=30 {
+        app.drop_file(&format!("small_{seed}.csv"), contacts(10, seed)).await;
+    }
+    app.wait_until("the small ones are loaded", async || app.batches().await.len() == 30).await;
+    assert!(is_claimed().await, "the other one is still at work");
+    turn.close().await.expect("its turn has come");
+    app.wait_until("it is loaded too", async || app.batches().await.len() == 31).await;
 }
 
 /// They are stored and given back as they were sent, and nobody is shown them raw.
