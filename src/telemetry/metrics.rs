@@ -215,7 +215,11 @@ impl Metrics {
                 Counter::default(),
             ),
             answers: all.add("answers", "Tries to answer an upload (receipt, rejects), by outcome", Family::default()),
-            notices: all.add("notices", "Messages of the bucket's queue, by what came of them", Family::default()),
+            notices: all.add(
+                "notices",
+                "Notices of what was dropped (messages of a queue, closed files of a folder), by what came of them",
+                Family::default(),
+            ),
             last_success: all.add_with_unit(
                 "last_success_timestamp",
                 Unit::Seconds,
@@ -334,7 +338,7 @@ impl Metrics {
         self.answers.get_or_create(&OutcomeLabel { outcome }).inc();
     }
 
-    /// A message of the queue was dealt with: `heeded`, `not_understood`, or `error` where it comes again.
+    /// A notice was dealt with: `heeded`, `not_understood`, or `error` where a message of the queue comes again.
     pub fn noticed(&self, result: &'static str) {
         self.notices.get_or_create(&ResultLabel { result }).inc();
     }
