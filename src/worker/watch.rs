@@ -4,7 +4,7 @@
 //! on uploads as on answers. They know of each other through the ledger alone, and so does any other worker on the same store.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{Mutex, MutexGuard, Notify, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -64,8 +64,9 @@ pub(super) struct Run {
     turn: Mutex<()>,
     /// Read by each slot that works on an upload beside others; written by one that works alone.
     beside: RwLock<()>,
-    /// Slots that are claiming or working. The one that leaves it at zero may find that nothing is left to do.
-    busy: AtomicUsize,
+    /// Read by each slot from before it claims until its work is done; written by one that looks whether nothing is left to do.
+    /// So what a neighbour claims and puts off again cannot slip past that look.
+    hands: RwLock<()>,
     /// Set once, by the slot that first finds nothing left to do; read by the others.
     drained: AtomicBool,
     faulty: AtomicU64,
@@ -85,7 +86,7 @@ impl Worker {
             endings: Notify::new(),
             turn: Mutex::new(()),
             beside: RwLock::new(()),
-            busy: AtomicUsize::new(0),
+            hands: RwLock::new(()),
             drained: AtomicBool::new(false),
             faulty: AtomicU64::new(0),
             troubled: AtomicBool::new(false),
@@ -157,18 +158,17 @@ impl Run {
             // Made before the question, so that what arrives between the answer and the wait is not missed.
             let arrival = rung.notified();
             let discovered = self.discovered.load(Ordering::Acquire);
-            // Before the claim, so that no other slot finds the work done while this one is being given some.
-            self.busy.fetch_add(1, Ordering::AcqRel);
+            let hand = self.hands.read().await;
             let worked = match work {
                 Work::Uploads => self.take_upload().await,
                 Work::Answers => self.give_answer().await,
             };
-            let is_last = self.busy.fetch_sub(1, Ordering::AcqRel) == 1;
+            drop(hand);
             match worked {
                 Ok(true) => failures = 0,
                 Ok(false) => {
                     failures = 0;
-                    if discovered && is_last && self.nothing_waits().await {
+                    if discovered && self.nothing_waits().await {
                         self.say_drained();
                     } else {
                         tokio::select! {
@@ -252,11 +252,12 @@ impl Run {
     }
 
     /// Whether no upload waits, not even for a later attempt. What other workers hold is theirs. Draining waits for answers
-    /// too, but not for those that keep failing.
+    /// too, but not for those that keep failing. Of this worker's slots, the last one to stop working finds out.
     async fn nothing_waits(&self) -> bool {
         if self.drained.load(Ordering::Acquire) {
             return false; // said already; no need to ask
         }
+        let Ok(_empty_hands) = self.hands.try_write() else { return false };
         let Ok(backlog) = self.worker.store.backlog(self.worker.bucket.name()).await else { return false };
         if backlog.waiting > 0 || self.mode == Mode::Watch {
             return backlog.waiting == 0;
