@@ -15,6 +15,8 @@ mod answers;
 #[macro_use]
 mod keys;
 #[macro_use]
+mod listing;
+#[macro_use]
 mod lists;
 mod error;
 mod postgres;
@@ -27,8 +29,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::{
-    Batch, BatchDraft, Claim, FileCode, KeyScope, Known, ListState, Lookup, Object, OwedAnswer, Questions, Reject,
-    Request, RowChunk, SentColumns, Upload, UploadStatus, Verdicts,
+    Batch, BatchDraft, BatchPage, BatchQuery, Claim, FileCode, KeyScope, Known, ListState, Lookup, Object, OwedAnswer,
+    Questions, Reject, Request, RowChunk, SentColumns, Upload, UploadPage, UploadQuery, UploadStatus, Verdicts,
 };
 pub use error::{Error, ErrorKind};
 pub use protocol::{Backlog, Finding, Outcome, Published, Requeued};
@@ -242,6 +244,16 @@ impl Store {
     /// Batches, the newest first.
     pub async fn batches(&self, status: Option<&str>, campaign: Option<&str>, limit: u32) -> Result<Vec<Batch>, Error> {
         self.inner.batches(status, campaign, limit).await
+    }
+
+    /// One page of the batches that were asked for, and how many there are.
+    pub async fn list_batches(&self, asked: &BatchQuery) -> Result<BatchPage, Error> {
+        self.inner.list_batches(asked).await
+    }
+
+    /// One page of the ledger's uploads that were asked for, and how many there are.
+    pub async fn list_uploads(&self, asked: &UploadQuery) -> Result<UploadPage, Error> {
+        self.inner.list_uploads(asked).await
     }
 
     /// Why the rows of a batch were not PENDING at intake, by code, the most frequent first.

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::Error;
 use crate::model::{
-    Batch, BatchDraft, Claim, FileCode, KeyScope, Known, ListState, Lookup, Object, OwedAnswer, Questions, Reject,
-    Request, RowChunk, SentColumns, Upload, UploadStatus, Verdicts,
+    Batch, BatchDraft, BatchPage, BatchQuery, Claim, FileCode, KeyScope, Known, ListState, Lookup, Object, OwedAnswer,
+    Questions, Reject, Request, RowChunk, SentColumns, Upload, UploadPage, UploadQuery, UploadStatus, Verdicts,
 };
 
 /// What came of publishing a load.
@@ -82,7 +82,7 @@ pub struct Finding {
 }
 
 #[async_trait::async_trait]
-pub(super) trait Protocol: Answers + Send + Sync {
+pub(super) trait Protocol: Answers + Listing + Send + Sync {
     async fn migrate(&self) -> Result<Vec<String>, Error>;
     async fn risks(&self) -> Result<Vec<String>, Error>;
     async fn record(&self, bucket: &str, objects: &[Object]) -> Result<u64, Error>;
@@ -117,6 +117,13 @@ pub(super) trait Protocol: Answers + Send + Sync {
     async fn uploads(&self, status: Option<&str>, limit: u32) -> Result<Vec<Upload>, Error>;
     async fn requeue(&self, which: &Requeued) -> Result<Vec<i64>, Error>;
     async fn backlog(&self, bucket: &str) -> Result<Backlog, Error>;
+}
+
+/// The part that is about lists of batches and uploads.
+#[async_trait::async_trait]
+pub(super) trait Listing {
+    async fn list_batches(&self, asked: &BatchQuery) -> Result<BatchPage, Error>;
+    async fn list_uploads(&self, asked: &UploadQuery) -> Result<UploadPage, Error>;
 }
 
 /// See [`super::ListLoad`].

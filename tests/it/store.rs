@@ -30,6 +30,7 @@ macro_rules! every_store {
 mod answers;
 mod batches;
 mod ledger;
+mod listing;
 mod loading;
 mod numbers;
 mod plans;

@@ -9,13 +9,16 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{ConnectOptions as _, Connection as _, Executor as _, Pool, Row as _, Transaction};
 
 use super::keys::KEYS_A_PIECE;
-use super::protocol::{Answers, Backlog, Finding, ListProtocol, LoadProtocol, Outcome, Protocol, Published, Requeued};
+use super::protocol::{
+    Answers, Backlog, Finding, ListProtocol, Listing, LoadProtocol, Outcome, Protocol, Published, Requeued,
+};
 use super::sql::{batch_id, check_conservation, unsigned};
 use super::writing::{Pieces, Writing, Written};
 use super::{Error, StoreConfig};
 use crate::model::{
-    Batch, BatchDraft, BatchStatus, Claim, FileCode, Holder, KeyField, KeyScope, Known, ListState, Lookup, Object,
-    OwedAnswer, Questions, Reject, Request, RowChunk, SentColumns, Upload, UploadStatus, Verdicts, fold_address,
+    Batch, BatchDraft, BatchOrder, BatchPage, BatchQuery, BatchStatus, Claim, Direction, FileCode, Holder, KeyField,
+    KeyScope, Known, ListState, Lookup, Object, OwedAnswer, Questions, Reject, Request, RowChunk, SentColumns, Upload,
+    UploadPage, UploadQuery, UploadStatus, Verdicts, fold_address,
 };
 
 type Db = sqlx::Postgres;
@@ -24,6 +27,7 @@ ledger_sql!(Postgres, "queries");
 keys_sql!();
 lists_sql!();
 answers_sql!(Postgres, "queries");
+listing_sql!(Postgres, "queries");
 
 const MAX_LOADS: usize = usize::MAX;
 

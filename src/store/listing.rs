@@ -1,0 +1,108 @@
+//! Lists of batches and uploads: filtered, in an order, page by page; bound once for both databases, as in `sql.rs`.
+//!
+//! Each order is a fixed text of this file. What a user typed is only ever a parameter.
+
+macro_rules! listing_sql {
+    ($Store:ident, $queries:literal) => {
+        /// The text of one of this database's queries.
+        macro_rules! list_query {
+            ($name:literal) => {
+                include_str!(concat!($queries, "/", $name, ".sql"))
+            };
+        }
+
+        /// The statement of a page in an order. The page is cut from the batches alone; only what is on it is then looked at
+        /// more closely, its uploads and its counts.
+        fn batch_page(order: BatchOrder, direction: Direction) -> &'static str {
+            macro_rules! ordered {
+                ($order:expr) => {
+                    concat!(
+                        list_query!("batch_page"),
+                        list_query!("batch_filter"),
+                        " order by ",
+                        $order,
+                        " limit $11 offset $12) order by ",
+                        $order
+                    )
+                };
+            }
+            /// Which of the two by the direction; the same by day and number.
+            macro_rules! by {
+                ($column:literal) => {
+                    match direction {
+                        Direction::Ascending => {
+                            ordered!(concat!($column, " asc nulls last, received_on asc, number asc"))
+                        }
+                        Direction::Descending => {
+                            ordered!(concat!($column, " desc nulls last, received_on desc, number desc"))
+                        }
+                    }
+                };
+            }
+            match (order, direction) {
+                (BatchOrder::BatchId, Direction::Ascending) => ordered!("received_on asc, number asc"),
+                (BatchOrder::BatchId, Direction::Descending) => ordered!("received_on desc, number desc"),
+                (BatchOrder::CampaignId, _) => by!("campaign_id"),
+                (BatchOrder::CampaignName, _) => by!("campaign_name"),
+                (BatchOrder::Status, _) => by!("status"),
+                (BatchOrder::Filename, _) => by!("upload_filename"),
+                (BatchOrder::RowsRead, _) => by!("rows_read"),
+                (BatchOrder::CreatedAt, _) => by!("created_at"),
+                (BatchOrder::LastUpdatedAt, _) => by!("last_updated_at"),
+                (BatchOrder::ExpiresOn, _) => by!("expires_on"),
+            }
+        }
+
+        /// A number for a statement; beyond what the database can count, there is nothing anyway.
+        fn signed(number: u64) -> i64 {
+            i64::try_from(number).unwrap_or(i64::MAX)
+        }
+
+        #[async_trait::async_trait]
+        impl Listing for $Store {
+            async fn list_batches(&self, asked: &BatchQuery) -> Result<BatchPage, Error> {
+                let failed = || Error::while_doing("list batches");
+                macro_rules! filtered {
+                    ($query:expr) => {
+                        $query
+                            .bind(asked.batch_id.as_deref())
+                            .bind(asked.campaign_id)
+                            .bind(asked.campaign_name.as_deref())
+                            .bind(asked.status.map(BatchStatus::as_str))
+                            .bind(asked.filename.as_deref())
+                            .bind(asked.last_updated_by.as_deref())
+                            .bind(asked.created_from)
+                            .bind(asked.created_before)
+                            .bind(asked.expires_on)
+                            .bind(asked.last_updated_at)
+                    };
+                }
+                let count = concat!("select count(*) ", list_query!("batch_filter"));
+                let total: i64 = filtered!(sqlx::query_scalar(count)).fetch_one(&self.reader).await.map_err(failed())?;
+                let page = filtered!(sqlx::query(batch_page(asked.order, asked.direction)))
+                    .bind(i64::from(asked.limit))
+                    .bind(signed(asked.offset));
+                let rows = page.fetch_all(&self.reader).await.map_err(failed())?;
+                let batches = rows.iter().map(read_batch).collect::<Result<_, _>>().map_err(failed())?;
+                Ok(BatchPage { batches, total: unsigned(total) })
+            }
+
+            async fn list_uploads(&self, asked: &UploadQuery) -> Result<UploadPage, Error> {
+                let failed = || Error::while_doing("list uploads");
+                let (status, key) = (asked.status.map(UploadStatus::as_str), asked.key.as_deref());
+                let count = sqlx::query_scalar(concat!("select count(*) ", list_query!("upload_filter")));
+                let total: i64 = count.bind(status).bind(key).fetch_one(&self.reader).await.map_err(failed())?;
+                let page = concat!(
+                    list_query!("upload_page"),
+                    list_query!("upload_filter"),
+                    " order by upload_id desc limit $3 offset $4"
+                );
+                let page =
+                    sqlx::query(page).bind(status).bind(key).bind(i64::from(asked.limit)).bind(signed(asked.offset));
+                let rows = page.fetch_all(&self.reader).await.map_err(failed())?;
+                let uploads = rows.iter().map(read_upload).collect::<Result<_, _>>().map_err(failed())?;
+                Ok(UploadPage { uploads, total: unsigned(total) })
+            }
+        }
+    };
+}

@@ -1,0 +1,10 @@
+-- Which batches are asked for; a null asks for nothing. $1 batch_id; $2 campaign's number; $3 its name; $4 status; $5 part of
+-- the file's name; $6 who changed it last; $7 created then or later; $8 created before; $9 when it expires; $10 when it
+-- changed last.
+from batches
+where ($1::text is null or batch_id = $1) and ($2::integer is null or campaign_id = $2)
+  and ($3::text is null or campaign_name = $3) and ($4::text is null or status = $4)
+  and ($5::text is null or strpos(lower(upload_filename), lower($5)) > 0)
+  and ($6::text is null or last_updated_by = $6)
+  and ($7::timestamptz is null or created_at >= $7) and ($8::timestamptz is null or created_at < $8)
+  and ($9::timestamptz is null or expires_on = $9) and ($10::timestamptz is null or last_updated_at = $10)

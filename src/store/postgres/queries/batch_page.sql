@@ -1,0 +1,7 @@
+-- What is read of the batches of a page; `batch_filter`, an order and the page follow.
+select batch_id, campaign_id, expires_on, paused, status, upload_filename, created_at, last_updated_at, deleted_at,
+       deleted_reason, last_updated_by, error_message, status_counts::text as status_counts, campaign_name, upload_id,
+       error_code, rows_read, bytes_read, sha256, encoding, delimiter, filename_date, seen_at, claimed_at,
+       quote, quote_escape, newline, compression, header_line
+from batch_details
+where batch_id in (select batch_id

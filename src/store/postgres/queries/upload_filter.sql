@@ -1,0 +1,3 @@
+-- Which uploads are asked for; a null asks for nothing. $1 status; $2 part of the key.
+from uploads
+where ($1::text is null or status = $1) and ($2::text is null or strpos(lower(key), lower($2)) > 0)
