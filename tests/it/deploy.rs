@@ -1,5 +1,6 @@
 //! What stands in `deploy/`, judged by the tools that run it.
 
+mod monitoring;
 mod systemd;
 
 /// The repository's `deploy` directory.

@@ -35,7 +35,7 @@ async fn get(address: &str, path: &str, header: &str) -> Answer {
 }
 
 /// Where the program says that it serves.
-async fn address_of(app: &TestApp, running: &Running) -> String {
+pub async fn address_of(app: &TestApp, running: &Running) -> String {
     let said =
         || running.log().split_once("Serving http://").and_then(|(_, rest)| Some(rest.split_once('/')?.0.to_owned()));
     app.wait_until("it serves", || async { said().is_some() }).await;
