@@ -12,6 +12,7 @@ pub mod name;
 pub mod query;
 pub mod request;
 pub mod row;
+pub mod steering;
 pub mod suppression;
 pub mod upload;
 
@@ -23,5 +24,6 @@ pub use keys::{Holder, KeyScope, Known, Lookup, Questions, fold_address};
 pub use query::{BatchOrder, BatchPage, BatchQuery, Direction, UploadPage, UploadQuery};
 pub use request::{Decision, IntakeStatus, NewRequest, Reject, Request, RowChunk};
 pub use row::{CellSpan, Header, Problem, Row};
+pub use steering::{Action, BatchEvent, Steered, Steering, Step, refusal};
 pub use suppression::{ListState, SuppressionList};
 pub use upload::{Claim, Object, OwedAnswer, Upload, UploadStatus};

@@ -18,6 +18,8 @@ mod keys;
 mod listing;
 #[macro_use]
 mod lists;
+#[macro_use]
+mod steering;
 mod error;
 mod postgres;
 mod protocol;
@@ -29,8 +31,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::{
-    Batch, BatchDraft, BatchPage, BatchQuery, Claim, FileCode, KeyScope, Known, ListState, Lookup, Object, OwedAnswer,
-    Questions, Reject, Request, RowChunk, SentColumns, Upload, UploadPage, UploadQuery, UploadStatus, Verdicts,
+    Batch, BatchDraft, BatchEvent, BatchPage, BatchQuery, Claim, FileCode, KeyScope, Known, ListState, Lookup, Object,
+    OwedAnswer, Questions, Reject, Request, RowChunk, SentColumns, Steered, Steering, Upload, UploadPage, UploadQuery,
+    UploadStatus, Verdicts,
 };
 pub use error::{Error, ErrorKind};
 pub use protocol::{Backlog, Finding, Outcome, Published, Requeued};
@@ -254,6 +257,17 @@ impl Store {
     /// One page of the ledger's uploads that were asked for, and how many there are.
     pub async fn list_uploads(&self, asked: &UploadQuery) -> Result<UploadPage, Error> {
         self.inner.list_uploads(asked).await
+    }
+
+    /// Does to a batch what an operator wants, where that is allowed, and keeps it as an event, in one transaction. From then
+    /// on no PENDING request of a batch that is not ACTIVE can be taken; takings under way are waited for.
+    pub async fn steer(&self, batch_id: &str, steering: &Steering) -> Result<Steered, Error> {
+        self.inner.steer(batch_id, steering).await
+    }
+
+    /// What happened to a batch, the oldest first; empty where there is no such batch.
+    pub async fn events(&self, batch_id: &str) -> Result<Vec<BatchEvent>, Error> {
+        self.inner.events(batch_id).await
     }
 
     /// Why the rows of a batch were not PENDING at intake, by code, the most frequent first.

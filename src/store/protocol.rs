@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use super::Error;
 use crate::model::{
-    Batch, BatchDraft, BatchPage, BatchQuery, Claim, FileCode, KeyScope, Known, ListState, Lookup, Object, OwedAnswer,
-    Questions, Reject, Request, RowChunk, SentColumns, Upload, UploadPage, UploadQuery, UploadStatus, Verdicts,
+    Batch, BatchDraft, BatchEvent, BatchPage, BatchQuery, Claim, FileCode, KeyScope, Known, ListState, Lookup, Object,
+    OwedAnswer, Questions, Reject, Request, RowChunk, SentColumns, Steered, Steering, Upload, UploadPage, UploadQuery,
+    UploadStatus, Verdicts,
 };
 
 /// What came of publishing a load.
@@ -82,7 +83,7 @@ pub struct Finding {
 }
 
 #[async_trait::async_trait]
-pub(super) trait Protocol: Answers + Listing + Send + Sync {
+pub(super) trait Protocol: Answers + Listing + SteeringProtocol + Send + Sync {
     async fn migrate(&self) -> Result<Vec<String>, Error>;
     async fn risks(&self) -> Result<Vec<String>, Error>;
     async fn record(&self, bucket: &str, objects: &[Object]) -> Result<u64, Error>;
@@ -144,6 +145,13 @@ pub(super) trait Answers {
     async fn answered(&self, owed: &OwedAnswer) -> Result<(), Error>;
     async fn sent_columns(&self, batch_id: &str) -> Result<Option<SentColumns>, Error>;
     async fn rejects(&self, batch_id: &str, after: u32, limit: u32) -> Result<Vec<Reject>, Error>;
+}
+
+/// The part that operators use.
+#[async_trait::async_trait]
+pub(super) trait SteeringProtocol {
+    async fn steer(&self, batch_id: &str, steering: &Steering) -> Result<Steered, Error>;
+    async fn events(&self, batch_id: &str) -> Result<Vec<BatchEvent>, Error>;
 }
 
 /// See [`super::Load`].

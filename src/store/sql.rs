@@ -271,19 +271,22 @@ macro_rules! ledger_sql {
             Ok(Published::Batch { batch_id })
         }
 
-        fn read_batch(row: &<Db as sqlx::Database>::Row) -> Result<Batch, sqlx::Error> {
-            let decode = |column: &str, what: String| sqlx::Error::ColumnDecode {
-                index: column.to_owned(),
-                source: what.into(),
-            };
+        fn read_status(row: &<Db as sqlx::Database>::Row) -> Result<BatchStatus, sqlx::Error> {
             let status: String = row.try_get("status")?;
+            BatchStatus::parse(&status).ok_or_else(|| sqlx::Error::ColumnDecode {
+                index: "status".to_owned(),
+                source: format!("unknown status {status}").into(),
+            })
+        }
+
+        fn read_batch(row: &<Db as sqlx::Database>::Row) -> Result<Batch, sqlx::Error> {
             let counts: String = row.try_get("status_counts")?;
             Ok(Batch {
                 batch_id: row.try_get("batch_id")?,
                 campaign_id: row.try_get("campaign_id")?,
                 expires_on: row.try_get("expires_on")?,
                 paused: row.try_get("paused")?,
-                status: BatchStatus::parse(&status).ok_or_else(|| decode("status", format!("unknown status {status}")))?,
+                status: read_status(row)?,
                 upload_filename: row.try_get("upload_filename")?,
                 created_at: row.try_get("created_at")?,
                 last_updated_at: row.try_get("last_updated_at")?,
@@ -291,7 +294,10 @@ macro_rules! ledger_sql {
                 deleted_reason: row.try_get("deleted_reason")?,
                 last_updated_by: row.try_get("last_updated_by")?,
                 error_message: row.try_get("error_message")?,
-                status_counts: serde_json::from_str(&counts).map_err(|e| decode("status_counts", e.to_string()))?,
+                status_counts: serde_json::from_str(&counts).map_err(|source| sqlx::Error::ColumnDecode {
+                    index: "status_counts".to_owned(),
+                    source: source.into(),
+                })?,
                 campaign_name: row.try_get("campaign_name")?,
                 upload_id: row.try_get("upload_id")?,
                 error_code: row.try_get("error_code")?,

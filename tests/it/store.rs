@@ -37,6 +37,7 @@ mod plans;
 mod schema;
 mod senders;
 mod server;
+mod steering;
 
 const BUCKET: &str = "s3://drop";
 /// Longer than any test.
@@ -108,9 +109,16 @@ impl Place {
     /// Everything stored, for a look before and after.
     async fn dump(&self) -> Vec<String> {
         let mut rows = Vec::new();
-        for table in
-            ["uploads", "batch_numbers", "batches", "request_rows", "request_tally", "unique_keys", "kept_keys"]
-        {
+        for table in [
+            "uploads",
+            "batch_numbers",
+            "batches",
+            "batch_changes",
+            "request_rows",
+            "request_tally",
+            "unique_keys",
+            "kept_keys",
+        ] {
             let row = if self.is_sqlite() {
                 let columns = self.texts(&format!("select name from pragma_table_info('{table}')")).await;
                 format!("json_array({})", columns.join(", "))

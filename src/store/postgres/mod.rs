@@ -11,14 +11,16 @@ use sqlx::{ConnectOptions as _, Connection as _, Executor as _, Pool, Row as _, 
 use super::keys::KEYS_A_PIECE;
 use super::protocol::{
     Answers, Backlog, Finding, ListProtocol, Listing, LoadProtocol, Outcome, Protocol, Published, Requeued,
+    SteeringProtocol,
 };
 use super::sql::{batch_id, check_conservation, unsigned};
 use super::writing::{Pieces, Writing, Written};
 use super::{Error, StoreConfig};
 use crate::model::{
-    Batch, BatchDraft, BatchOrder, BatchPage, BatchQuery, BatchStatus, Claim, Direction, FileCode, Holder, KeyField,
-    KeyScope, Known, ListState, Lookup, Object, OwedAnswer, Questions, Reject, Request, RowChunk, SentColumns, Upload,
-    UploadPage, UploadQuery, UploadStatus, Verdicts, fold_address,
+    Action, Batch, BatchDraft, BatchEvent, BatchOrder, BatchPage, BatchQuery, BatchStatus, Claim, Direction, FileCode,
+    Holder, KeyField, KeyScope, Known, ListState, Lookup, Object, OwedAnswer, Questions, Reject, Request, RowChunk,
+    SentColumns, Steered, Steering, Step, Upload, UploadPage, UploadQuery, UploadStatus, Verdicts, fold_address,
+    refusal,
 };
 
 type Db = sqlx::Postgres;
@@ -28,6 +30,7 @@ keys_sql!();
 lists_sql!();
 answers_sql!(Postgres, "queries");
 listing_sql!(Postgres, "queries");
+steering_sql!(Postgres);
 
 const MAX_LOADS: usize = usize::MAX;
 
@@ -39,6 +42,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (3, "keys, suppression", include_str!("migrations/0003_keys_suppression.sql")),
     (4, "answers", include_str!("migrations/0004_answers.sql")),
     (5, "extensions", include_str!("migrations/0005_extensions.sql")),
+    (6, "steering", include_str!("migrations/0006_steering.sql")),
 ];
 
 /// A worker that freezes, or whose machine dies, between the rows and the commit holds the day's counter, and with it
@@ -91,6 +95,18 @@ async fn risks(pool: &Pool<Db>) -> Result<Vec<String>, Error> {
 
 async fn begin(pool: &Pool<Db>) -> Result<Transaction<'static, Db>, Error> {
     pool.begin_with(BEGIN).await.map_err(Error::while_doing("begin a transaction"))
+}
+
+async fn steer_turn(transaction: &mut Transaction<'static, Db>, batch_id: &str) -> Result<(), Error> {
+    let turn = sqlx::query(query_file!("steer_turn")).bind(batch_id).execute(&mut **transaction).await;
+    turn.map(|_| ()).map_err(|error| match error.as_database_error().and_then(|database| database.code()) {
+        Some(code) if code == "55P03" => {
+            let what =
+                "steer a batch: a program that takes its requests keeps a transaction open; end that, and try again";
+            Error::while_doing(what)(error)
+        }
+        _ => Error::while_doing("steer a batch")(error),
+    })
 }
 
 async fn begin_load(pool: &Pool<Db>) -> Result<Box<dyn LoadProtocol>, Error> {

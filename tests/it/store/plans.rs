@@ -27,7 +27,7 @@ const SEEN: &str = r#"'[{"key": "new.csv", "version": "1", "size_bytes": 1, "mod
                        {"key": "f7.csv", "version": "1", "size_bytes": 1, "modified_at": "2026-01-01T00:00:00.000Z"}]'"#;
 
 #[rustfmt::skip]
-fn daily_round() -> [(&'static str, &'static str, &'static str, &'static [&'static str]); 17] {
+fn daily_round() -> [(&'static str, &'static str, &'static str, &'static [&'static str]); 18] {
     statements! {
         "record"("'s3://drop'", SEEN);
         "claim"("'s3://drop'", "'token'", "'worker'", "60.0");
@@ -45,6 +45,7 @@ fn daily_round() -> [(&'static str, &'static str, &'static str, &'static [&'stat
         "batch"("'20260101.7'");
         "batch_list"("null", "null", "20");
         "findings"("'20260101.7'");
+        "event_list"("'20260101.7'");
         "request_list"("'20260101.7'", "0", "100");
     }
 }

@@ -18,8 +18,14 @@ every_store! {
     the_views_have_the_documented_columns_in_order
 }
 
-const MIGRATIONS: [&str; 5] =
-    ["0001 ledger, batches, requests", "0002 dialect", "0003 keys, suppression", "0004 answers", "0005 extensions"];
+const MIGRATIONS: [&str; 6] = [
+    "0001 ledger, batches, requests",
+    "0002 dialect",
+    "0003 keys, suppression",
+    "0004 answers",
+    "0005 extensions",
+    "0006 steering",
+];
 
 async fn migrating_twice_applies_nothing_the_second_time(place: &Place) {
     let store = place.connect().await;
@@ -142,7 +148,7 @@ async fn a_database_of_before_is_brought_up_to_date_with_its_rows(place: &Place)
     }
     let row = match place.is_sqlite() {
         true => format!("json_array({})", OLD_REQUESTS.split_whitespace().collect::<Vec<_>>().join(", ")),
-        false => "(to_jsonb(r) - 'target_extension')::text".to_owned(),
+        false => "(to_jsonb(r) - 'target_extension' - 'batch_status')::text".to_owned(),
     };
     let all = format!("select {row} from requests as r order by row_number");
     let before = place.texts(&all).await;
@@ -169,7 +175,8 @@ const BATCH_DETAILS: &str = "batch_id campaign_id expires_on paused status uploa
 
 /// Contract, section 4, then ours.
 const REQUESTS: &str = "batch_id row_number line reference_id target request_variables request_status error_code \
-    error_message duplicate_of_batch_id duplicate_of_row created_at sent_at attempt_count target_extension";
+    error_message duplicate_of_batch_id duplicate_of_row created_at sent_at attempt_count target_extension \
+    batch_status";
 
 /// Before migration 5.
 const OLD_REQUESTS: &str = "batch_id row_number line reference_id target request_variables request_status error_code \
@@ -179,9 +186,13 @@ const UPLOADS: &str = "upload_id bucket key version size_bytes modified_at seen_
     claim_token claimed_by claimed_at batch_id error_code error_message settled_at list \
     answer_due_at answer_attempts answer_token answer_error answered_at";
 
+const BATCH_EVENTS: &str = "batch_id sequence at event actor reason expires_on";
+
 async fn the_views_have_the_documented_columns_in_order(place: &Place) {
     place.store().await;
-    for (name, documented) in [("batch_details", BATCH_DETAILS), ("requests", REQUESTS), ("uploads", UPLOADS)] {
+    for (name, documented) in
+        [("batch_details", BATCH_DETAILS), ("requests", REQUESTS), ("uploads", UPLOADS), ("batch_events", BATCH_EVENTS)]
+    {
         let columns = if place.is_sqlite() {
             format!("select name from pragma_table_info('{name}') order by cid")
         } else {
@@ -201,12 +212,12 @@ async fn every_column_that_people_read_has_a_comment_in_postgresql() {
     let with_comment = |has: &str| {
         format!(
             "select c.relname || '.' || a.attname from pg_class c join pg_attribute a on a.attrelid = c.oid \
-             where c.relnamespace = 'public'::regnamespace and c.relname in ('batch_details', 'requests', 'uploads') \
+             where c.relnamespace = 'public'::regnamespace and c.relname in ('batch_details', 'requests', 'uploads', 'batch_events') \
              and a.attnum > 0 and not a.attisdropped and coalesce(col_description(c.oid, a.attnum), '') {has} ''"
         )
     };
     assert_eq!(place.texts(&with_comment("=")).await, [""; 0]);
-    let all = [BATCH_DETAILS, REQUESTS, UPLOADS].map(|columns| columns.split_whitespace().count());
+    let all = [BATCH_DETAILS, REQUESTS, UPLOADS, BATCH_EVENTS].map(|columns| columns.split_whitespace().count());
     assert_eq!(place.texts(&with_comment("<>")).await.len(), all.iter().sum::<usize>());
 }
 
