@@ -1,5 +1,6 @@
 //! What stands in `deploy/`, judged by the tools that run it.
 
+mod aws;
 mod monitoring;
 mod systemd;
 

@@ -21,22 +21,20 @@ pub struct Told {
 
 impl Told {
     pub async fn new(to: To) -> Told {
-        let mut app = TestApp::new(In::Aws, to).await;
-        let config = aws_sdk_sqs::Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .endpoint_url(&app.bucket().endpoint)
-            .region(Region::new("us-east-1"))
-            .credentials_provider(credentials())
-            .build();
-        let sqs = Client::from_conf(config);
+        let app = TestApp::new(In::Aws, to).await;
+        let sqs = client(&app.bucket().endpoint);
         let created = sqs.create_queue().queue_name(&app.bucket().name).send().await.expect("the queue is created");
-        let url = created.queue_url.expect("an address");
-        app.set("BUCKET_QUEUE_URL", &url);
+        let mut told = Told { app, sqs, url: created.queue_url.expect("an address") };
+        told.app.set("BUCKET_QUEUE_URL", &told.url);
         // What the sweeps find is not to be credited to the notices.
-        app.set("WORKER_SWEEP_SECONDS", "3600");
-        let told = Told { app, sqs, url };
+        told.app.set("WORKER_SWEEP_SECONDS", "3600");
         told.notify(true).await;
         told
+    }
+
+    /// By a queue that is there already, and told of.
+    pub fn by(app: TestApp, url: String) -> Told {
+        Told { sqs: client(&app.bucket().endpoint), app, url }
     }
 
     pub async fn notify(&self, on: bool) {
@@ -101,6 +99,15 @@ impl Told {
     pub async fn queue_empties(&self) {
         self.app.wait_until("the queue is empty", async || self.messages().await == 0).await;
     }
+}
+
+fn client(endpoint: &str) -> Client {
+    let config = aws_sdk_sqs::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .endpoint_url(endpoint)
+        .region(Region::new("us-east-1"))
+        .credentials_provider(credentials());
+    Client::from_conf(config.build())
 }
 
 fn event(name: &str, bucket: &str, key: &str) -> Value {

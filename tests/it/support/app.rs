@@ -64,6 +64,19 @@ impl TestApp {
             In::S3 => Bucket::S3(TestBucket::new().await),
             In::Aws => Bucket::S3(TestBucket::on_aws().await),
         };
+        TestApp::between(bucket, store_url, directory).await
+    }
+
+    /// On a bucket that is there already.
+    pub async fn in_bucket(bucket: TestBucket, to: To) -> TestApp {
+        let store_url = match to {
+            To::Sqlite => None,
+            To::Postgres => Some(fresh_database().await),
+        };
+        TestApp::between(Bucket::S3(bucket), store_url, tempfile::tempdir().expect("a temporary directory")).await
+    }
+
+    async fn between(bucket: Bucket, store_url: Option<String>, directory: tempfile::TempDir) -> TestApp {
         let store_url =
             store_url.unwrap_or_else(|| format!("sqlite://{}", directory.path().join("batchdrop.db").display()));
         let store = Store::connect(&StoreConfig { url: store_url.clone(), max_connections: 4, ..Default::default() })

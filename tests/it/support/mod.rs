@@ -7,4 +7,5 @@ pub mod mount;
 pub mod postgres;
 pub mod program;
 pub mod proxy;
+pub mod recorder;
 pub mod s3;

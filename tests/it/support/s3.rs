@@ -10,7 +10,8 @@ pub fn endpoint() -> String {
     variable("BATCHDROP_TEST_S3_ENDPOINT")
 }
 
-fn variable(name: &str) -> String {
+/// What `tests/run` tells.
+pub fn variable(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run tests/run, which starts the servers"))
 }
 
@@ -36,7 +37,8 @@ impl TestBucket {
         TestBucket::on(variable("BATCHDROP_TEST_AWS_ENDPOINT")).await
     }
 
-    async fn on(endpoint: String) -> TestBucket {
+    /// A bucket that somebody has made on the server at `endpoint`.
+    pub fn existing(endpoint: String, name: String) -> TestBucket {
         let config = aws_sdk_s3::Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .endpoint_url(&endpoint)
@@ -46,8 +48,11 @@ impl TestBucket {
             // Not every server knows the newer checksums in a streamed PUT.
             .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
             .build();
-        let name = format!("test-{}", Uuid::new_v4());
-        let bucket = TestBucket { name, endpoint, client: Client::from_conf(config) };
+        TestBucket { name, endpoint, client: Client::from_conf(config) }
+    }
+
+    async fn on(endpoint: String) -> TestBucket {
+        let bucket = TestBucket::existing(endpoint, format!("test-{}", Uuid::new_v4()));
         bucket.client.create_bucket().bucket(&bucket.name).send().await.expect("the test's bucket is created");
         bucket
     }
