@@ -42,10 +42,31 @@ pub struct Config {
     pub serve: ServeConfig,
     /// What is logged, and how.
     pub log: LogConfig,
+    /// How long people's data is kept.
+    pub retention: RetentionConfig,
     /// The rule sets, by name. None at all: one campaign, id 1, that takes every CSV file.
     pub campaigns: BTreeMap<String, CampaignConfig>,
     /// The suppression lists, by name.
     pub suppression: BTreeMap<String, SuppressionConfig>,
+}
+
+/// The `[retention]` section.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RetentionConfig {
+    /// Such as `"90d"`: how old the requests may be that `purge` leaves. Not set: `purge` has to be told.
+    pub requests: Option<String>,
+}
+
+impl RetentionConfig {
+    /// How old requests may be.
+    pub fn requests(&self) -> Result<Option<Duration>, ConfigError> {
+        let read = |text: &String| {
+            let why = "retention.requests must be a time such as \"90d\" or \"12h\", ten years at most";
+            parse_duration(text).ok_or_else(|| ConfigError(why.to_owned()))
+        };
+        self.requests.as_ref().map(read).transpose()
+    }
 }
 
 /// One `[campaigns.NAME]` section.
@@ -215,6 +236,7 @@ impl Config {
         }
         self.campaigns()?;
         self.suppression_lists()?;
+        self.retention.requests()?;
         if !self.worker.identity.contains('@') {
             return Err(ConfigError(
                 "worker.identity must be an e-mail address; batches carry it as last_updated_by".into(),

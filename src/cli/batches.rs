@@ -108,13 +108,18 @@ pub(super) async fn batches(command: &BatchesCommand, store: &Store, json: bool)
                 bail!("there is no batch {batch_id}; see batchdrop batches list");
             };
             let findings = store.findings(batch_id).await?;
+            let purged_at = store.purged_at(batch_id).await?;
             if json {
                 let mut value = serde_json::to_value(&batch)?;
                 value["findings"] = serde_json::to_value(&findings)?;
+                value["purged_at"] = serde_json::to_value(purged_at)?;
                 json_line(&value);
                 return Ok(OK);
             }
             describe(&batch);
+            if let Some(purged_at) = purged_at {
+                line(&format!("Its requests were purged at {}.", time(purged_at)));
+            }
             if !findings.is_empty() {
                 line("");
                 let mut table = Table::new(&["CODE", "COUNT", "LINE", "MEANING"], false);

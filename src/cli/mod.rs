@@ -8,6 +8,7 @@ mod excerpt;
 mod explain;
 mod output;
 mod place;
+mod purge;
 mod read;
 mod rejects;
 mod requeue;
@@ -103,6 +104,8 @@ enum Command {
     Rejects(rejects::RejectsArgs),
     /// Have uploads that came to nothing worked on again
     Requeue(requeue::RequeueArgs),
+    /// Delete people's data that is old
+    Purge(purge::PurgeArgs),
     /// Tell what a code means and how to mend it
     Explain(explain::ExplainArgs),
     /// Bring the store's schema up to this program's
@@ -154,6 +157,7 @@ impl Cli {
             Command::Batches(command) => batches::batches(command, &existing_store(&config).await?, shared.json).await,
             Command::Uploads(command) => batches::uploads(command, &existing_store(&config).await?, shared.json).await,
             Command::Requeue(args) => requeue::requeue(args, &existing_store(&config).await?, shared.json).await,
+            Command::Purge(args) => purge::purge(args, &config, &existing_store(&config).await?, shared.json).await,
             Command::Suppression(command) => {
                 batches::suppression(command, &existing_store(&config).await?, shared.json).await
             }

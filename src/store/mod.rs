@@ -19,6 +19,8 @@ mod listing;
 #[macro_use]
 mod lists;
 #[macro_use]
+mod purging;
+#[macro_use]
 mod steering;
 mod error;
 mod postgres;
@@ -36,7 +38,7 @@ use crate::model::{
     UploadStatus, Verdicts,
 };
 pub use error::{Error, ErrorKind};
-pub use protocol::{Backlog, Finding, Outcome, Published, Requeued};
+pub use protocol::{Backlog, DueForPurge, Finding, Outcome, Published, Requeued};
 
 /// Which database, and how it is used.
 #[derive(Clone, PartialEq, serde::Deserialize)]
@@ -268,6 +270,32 @@ impl Store {
     /// What happened to a batch, the oldest first; empty where there is no such batch.
     pub async fn events(&self, batch_id: &str) -> Result<Vec<BatchEvent>, Error> {
         self.inner.events(batch_id).await
+    }
+
+    /// Batches that were published longer ago than `age` and still have their requests, the oldest first.
+    pub async fn due_for_purge(&self, age: Duration) -> Result<Vec<DueForPurge>, Error> {
+        self.inner.due_for_purge(age).await
+    }
+
+    /// Deletes a piece of a batch's requests; `true` once none is left and that is noted. To be called until then, by one or by
+    /// several at once; whoever stops in between leaves the batch due.
+    pub async fn purge_piece(&self, due: &DueForPurge) -> Result<bool, Error> {
+        self.inner.purge_piece(due).await
+    }
+
+    /// Campaigns of which keys are kept, as campaigns with `unique_within` have it.
+    pub async fn campaigns_with_keys(&self) -> Result<Vec<i32>, Error> {
+        self.inner.campaigns_with_keys().await
+    }
+
+    /// Forgets the keys of a campaign's batches that were published longer ago than `age`.
+    pub async fn forget_keys(&self, campaign_id: i32, age: Duration) -> Result<(), Error> {
+        self.inner.forget_keys(campaign_id, age).await
+    }
+
+    /// When the requests of a batch were deleted; `None` while they are here.
+    pub async fn purged_at(&self, batch_id: &str) -> Result<Option<chrono::DateTime<chrono::Utc>>, Error> {
+        self.inner.purged_at(batch_id).await
     }
 
     /// Why the rows of a batch were not PENDING at intake, by code, the most frequent first.

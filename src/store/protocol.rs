@@ -69,6 +69,18 @@ pub enum Requeued {
     WithCode(FileCode),
 }
 
+/// A batch that is old and still has its requests.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DueForPurge {
+    pub(super) batch_key: i32,
+    /// Its id.
+    pub batch_id: String,
+    /// How many requests it was published with.
+    pub requests: u64,
+    /// How many of them may still be contacted.
+    pub unfinished: u64,
+}
+
 /// One reason for which rows of a batch were not PENDING.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Finding {
@@ -83,7 +95,7 @@ pub struct Finding {
 }
 
 #[async_trait::async_trait]
-pub(super) trait Protocol: Answers + Listing + SteeringProtocol + Send + Sync {
+pub(super) trait Protocol: Answers + Listing + SteeringProtocol + PurgingProtocol + Send + Sync {
     async fn migrate(&self) -> Result<Vec<String>, Error>;
     async fn risks(&self) -> Result<Vec<String>, Error>;
     async fn record(&self, bucket: &str, objects: &[Object]) -> Result<u64, Error>;
@@ -152,6 +164,16 @@ pub(super) trait Answers {
 pub(super) trait SteeringProtocol {
     async fn steer(&self, batch_id: &str, steering: &Steering) -> Result<Steered, Error>;
     async fn events(&self, batch_id: &str) -> Result<Vec<BatchEvent>, Error>;
+}
+
+/// The part that ends what is kept of people.
+#[async_trait::async_trait]
+pub(super) trait PurgingProtocol {
+    async fn due_for_purge(&self, age: Duration) -> Result<Vec<DueForPurge>, Error>;
+    async fn purge_piece(&self, due: &DueForPurge) -> Result<bool, Error>;
+    async fn campaigns_with_keys(&self) -> Result<Vec<i32>, Error>;
+    async fn forget_keys(&self, campaign_id: i32, age: Duration) -> Result<(), Error>;
+    async fn purged_at(&self, batch_id: &str) -> Result<Option<chrono::DateTime<chrono::Utc>>, Error>;
 }
 
 /// See [`super::Load`].

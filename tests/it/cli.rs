@@ -99,7 +99,7 @@ fn help_has_an_example_and_its_own_exit_codes() {
     insta::with_settings!({ prepend_module_to_snapshot => false, omit_expression => true }, {
         insta::assert_snapshot!("cli_help", run(folder(), &["--help"]).out.trim_end());
     });
-    let commands: [(&[&str], bool); 13] = [
+    let commands: [(&[&str], bool); 14] = [
         (&["suppression", "list"], false),
         (&["run"], true),
         (&["check"], true),
@@ -109,6 +109,7 @@ fn help_has_an_example_and_its_own_exit_codes() {
         (&["uploads"], false),
         (&["uploads", "list"], false),
         (&["rejects"], true),
+        (&["purge"], true),
         (&["explain"], true),
         (&["migrate"], true),
         (&["config"], false),
@@ -260,7 +261,7 @@ fn migrate_says_what_it_did_and_the_second_time_that_nothing_was_to_do() {
     let folder = folder();
     insta::assert_snapshot!(run(&folder, &["migrate"]).transcript(), @r"
     exit code 0
-    sqlite://batchdrop.db: applied 0001 ledger, batches, requests, 0002 dialect, 0003 keys, suppression, 0004 answers, 0005 extensions
+    sqlite://batchdrop.db: applied 0001 ledger, batches, requests, 0002 dialect, 0003 keys, suppression, 0004 answers, 0005 extensions, 0006 steering, 0012 purge
     ");
     insta::assert_snapshot!(run(&folder, &["migrate"]).transcript(), @r"
     exit code 0

@@ -16,7 +16,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("serve", &["model", "telemetry", "store"]),
     // The whole configuration is made of each room's own part.
     ("config", &["model", "telemetry", "reader", "bucket", "store", "worker", "serve"]),
-    ("cli", &["model", "telemetry", "reader", "rules", "bucket", "store", "worker", "serve", "config"]),
+    ("cli", &["model", "telemetry", "fail_point", "reader", "rules", "bucket", "store", "worker", "serve", "config"]),
     ("main", &["cli"]),
     ("lib", &[]),
 ];

@@ -12,6 +12,7 @@ mod floors;
 mod keys;
 mod main_job;
 mod notices;
+mod purge;
 mod read;
 mod rows;
 mod serving;

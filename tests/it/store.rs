@@ -118,6 +118,7 @@ impl Place {
             "request_tally",
             "unique_keys",
             "kept_keys",
+            "purged_batches",
         ] {
             let row = if self.is_sqlite() {
                 let columns = self.texts(&format!("select name from pragma_table_info('{table}')")).await;

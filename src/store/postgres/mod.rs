@@ -10,8 +10,8 @@ use sqlx::{ConnectOptions as _, Connection as _, Executor as _, Pool, Row as _, 
 
 use super::keys::KEYS_A_PIECE;
 use super::protocol::{
-    Answers, Backlog, Finding, ListProtocol, Listing, LoadProtocol, Outcome, Protocol, Published, Requeued,
-    SteeringProtocol,
+    Answers, Backlog, DueForPurge, Finding, ListProtocol, Listing, LoadProtocol, Outcome, Protocol, Published,
+    PurgingProtocol, Requeued, SteeringProtocol,
 };
 use super::sql::{batch_id, check_conservation, unsigned};
 use super::writing::{Pieces, Writing, Written};
@@ -31,6 +31,7 @@ lists_sql!();
 answers_sql!(Postgres, "queries");
 listing_sql!(Postgres, "queries");
 steering_sql!(Postgres);
+purging_sql!(Postgres);
 
 const MAX_LOADS: usize = usize::MAX;
 
@@ -43,6 +44,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (4, "answers", include_str!("migrations/0004_answers.sql")),
     (5, "extensions", include_str!("migrations/0005_extensions.sql")),
     (6, "steering", include_str!("migrations/0006_steering.sql")),
+    (12, "purge", include_str!("migrations/0012_purge.sql")),
 ];
 
 /// A worker that freezes, or whose machine dies, between the rows and the commit holds the day's counter, and with it

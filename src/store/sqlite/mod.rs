@@ -10,8 +10,8 @@ use sqlx::{ConnectOptions as _, Connection as _, Pool, Row as _, Transaction};
 
 use super::keys::KEYS_A_PIECE;
 use super::protocol::{
-    Answers, Backlog, Finding, ListProtocol, Listing, LoadProtocol, Outcome, Protocol, Published, Requeued,
-    SteeringProtocol,
+    Answers, Backlog, DueForPurge, Finding, ListProtocol, Listing, LoadProtocol, Outcome, Protocol, Published,
+    PurgingProtocol, Requeued, SteeringProtocol,
 };
 use super::sql::{batch_id, check_conservation, unsigned};
 use super::writing::{Pieces, Writing, Written};
@@ -33,6 +33,7 @@ lists_sql!();
 answers_sql!(Sqlite, "queries");
 listing_sql!(Sqlite, "queries");
 steering_sql!(Sqlite);
+purging_sql!(Sqlite);
 
 const MAX_LOADS: usize = 1;
 
@@ -46,6 +47,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (4, "answers", include_str!("migrations/0004_answers.sql")),
     (5, "extensions", include_str!("migrations/0005_extensions.sql")),
     (6, "steering", include_str!("migrations/0006_steering.sql")),
+    (12, "purge", include_str!("migrations/0012_purge.sql")),
 ];
 
 pub(super) struct Sqlite {

@@ -18,13 +18,14 @@ every_store! {
     the_views_have_the_documented_columns_in_order
 }
 
-const MIGRATIONS: [&str; 6] = [
+const MIGRATIONS: [&str; 7] = [
     "0001 ledger, batches, requests",
     "0002 dialect",
     "0003 keys, suppression",
     "0004 answers",
     "0005 extensions",
     "0006 steering",
+    "0012 purge",
 ];
 
 async fn migrating_twice_applies_nothing_the_second_time(place: &Place) {

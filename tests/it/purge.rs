@@ -1,0 +1,181 @@
+//! What is kept of people is deleted in time, and nothing else is: the real program on both stores.
+
+use batchdrop::model::Batch;
+use serde_json::Value;
+
+use crate::support::app::{In, TestApp, To, contacts};
+
+/// More than one transaction deletes.
+const ROWS: usize = 6_000;
+const PURGE: [&str; 4] = ["purge", "--older-than", "90d", "--json"];
+
+/// A batch of long ago with this many rows, and one of today.
+async fn with_an_old_batch(to: To) -> (TestApp, Batch) {
+    let app = TestApp::new(In::Folder, to).await;
+    app.drop_file("old.csv", contacts(ROWS, 1)).await;
+    assert_eq!(app.settle().await, 0);
+    app.run_sql("update batches set created_at = '2020-01-02T03:04:05.678Z'").await;
+    app.drop_file("new.csv", contacts(100, 2)).await;
+    assert_eq!(app.settle().await, 0);
+    let old = app.batch_of("old.csv").await;
+    (app, old)
+}
+
+async fn finish(app: &TestApp, batch: &Batch) -> Batch {
+    let id = &batch.batch_id;
+    let finished = "update requests set request_status = 'COMPLETED' where request_status = 'PENDING' and batch_id";
+    app.run_sql(&format!("{finished} = '{id}'")).await;
+    app.batch_of("old.csv").await
+}
+
+/// Exit code and what is told.
+fn purge(app: &TestApp, more: &[&str]) -> (Option<i32>, Vec<Value>) {
+    let ran = app.output(&[&PURGE, more].concat());
+    let lines = String::from_utf8(ran.stdout).expect("UTF-8");
+    (ran.status.code(), lines.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect())
+}
+
+fn json(value: &impl serde::Serialize) -> Value {
+    serde_json::to_value(value).expect("JSON")
+}
+
+async fn left(app: &TestApp, batch: &Batch) -> usize {
+    app.requests(&batch.batch_id).await.len()
+}
+
+async fn only_what_is_old_and_finished_goes_and_the_batch_stays(to: To) {
+    let (app, old) = with_an_old_batch(to).await;
+    let (code, told) = purge(&app, &[]);
+    assert_eq!((code, &told[0]["result"], told.len()), (Some(1), &Value::from("left"), 1));
+    assert_eq!(left(&app, &old).await, ROWS, "people who may still be called are not forgotten in silence");
+
+    let finished = finish(&app, &old).await;
+    let (code, told) = purge(&app, &["--dry-run"]);
+    assert_eq!((code, &told[0]["result"]), (Some(0), &Value::from("to be purged")));
+    assert_eq!(left(&app, &old).await, ROWS);
+
+    let uploads = app.uploads().await;
+    let (code, told) = purge(&app, &[]);
+    assert_eq!((code, &told[0]["result"], &told[0]["requests"]), (Some(0), &Value::from("purged"), &Value::from(ROWS)));
+    assert_eq!(left(&app, &old).await, 0);
+    assert_eq!(left(&app, &app.batch_of("new.csv").await).await, 100, "what is young is left alone");
+    let after = app.batch_of("old.csv").await;
+    assert_eq!((&after.status_counts, &after.sha256), (&finished.status_counts, &finished.sha256));
+    assert_eq!(json(&app.uploads().await), json(&uploads), "the ledger never forgets");
+    let shown = app.output(&["batches", "show", &old.batch_id, "--json"]);
+    let shown: Value = serde_json::from_slice(&shown.stdout).expect("JSON");
+    assert!(shown["purged_at"].is_string(), "{shown}");
+    let rejects = app.output(&["rejects", &old.batch_id]);
+    assert_eq!(rejects.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&rejects.stderr).contains("were purged at"));
+    assert_eq!(purge(&app, &[]), (Some(0), Vec::new()), "it is done once");
+
+    app.drop_file("old again.csv", contacts(ROWS, 1)).await;
+    assert_eq!(app.settle().await, 3);
+    assert_eq!(app.batch_of("old again.csv").await.error_code.as_deref(), Some("DUPLICATE_FILE"));
+}
+
+async fn what_may_still_be_contacted_goes_once_it_is_canceled_expired_or_asked_for(to: To) {
+    let (app, old) = with_an_old_batch(to).await;
+    let id = &old.batch_id;
+    for (change, and_back) in [
+        ("expires_on = '2020-02-02T00:00:00.000Z'", "expires_on = null"),
+        (
+            "status = 'CANCELED', deleted_at = created_at, deleted_reason = 'wrong list'",
+            "status = 'ACTIVE', deleted_at = null, deleted_reason = null",
+        ),
+    ] {
+        app.run_sql(&format!("update batches set {change} where batch_id = '{id}'")).await;
+        assert_eq!(purge(&app, &["--dry-run"]).1[0]["result"], "to be purged", "{change}");
+        app.run_sql(&format!("update batches set {and_back} where batch_id = '{id}'")).await;
+    }
+    assert_eq!(purge(&app, &["--unfinished"]).0, Some(0));
+    assert_eq!(left(&app, &old).await, 0);
+}
+
+async fn a_purge_that_is_killed_is_finished_by_the_next(to: To) {
+    let (mut app, old) = with_an_old_batch(to).await;
+    let finished = finish(&app, &old).await;
+    app.set("TEST_FAIL_POINT", "purged_piece=abort");
+    assert_eq!(purge(&app, &[]).0, None, "it died");
+    let some = left(&app, &old).await;
+    assert!(0 < some && some < ROWS, "{some}");
+    assert_eq!(json(&app.batch_of("old.csv").await), json(&finished));
+    app.set("TEST_FAIL_POINT", "never=abort");
+    assert_eq!(purge(&app, &[]).0, Some(0));
+    assert_eq!(left(&app, &old).await, 0);
+    assert_eq!(json(&app.batch_of("old.csv").await), json(&finished));
+}
+
+async fn several_purges_a_worker_and_a_sender_do_not_disturb_each_other(to: To) {
+    let (app, old) = with_an_old_batch(to).await;
+    finish(&app, &old).await;
+    let new = app.batch_of("new.csv").await.batch_id;
+    app.drop_file("later.csv", contacts(1_000, 3)).await;
+    let mut running = [app.start(&PURGE), app.start(&PURGE), app.start(&["run", "--once"])];
+    for row in 1..=49 {
+        let taken =
+            format!("update requests set request_status = 'INITIATED' where batch_id = '{new}' and row_number = {row}");
+        app.run_sql(&taken).await;
+    }
+    for program in &mut running {
+        assert_eq!(program.wait(), Some(0), "{}", program.log());
+    }
+    assert_eq!(left(&app, &old).await, 0);
+    assert_eq!(app.batch_of("new.csv").await.status_counts["INITIATED"], 49);
+    assert_eq!(app.batch_of("later.csv").await.rows_read, 1_000);
+}
+
+async fn keys_stay_for_as_long_as_they_count(to: To) {
+    let campaign = |window: &str| format!("[campaigns.all]\nid = 1\nfiles = '*.csv'\nunique_within = '{window}'\n");
+    let mut app = TestApp::new(In::Folder, to).await;
+    app.configure(&(campaign("3600d") + "[retention]\nrequests = '90d'\n"));
+    app.drop_file("old.csv", "reference_id,target\nA,5125550142\n").await;
+    assert_eq!(app.settle().await, 0);
+    app.run_sql("update batches set created_at = '2024-01-02T03:04:05.678Z'").await;
+    assert_eq!(app.output(&["purge", "--unfinished"]).status.code(), Some(0));
+    app.drop_file("again.csv", "reference_id,target\nA,5125550143\nB,5125550144\n").await;
+    assert_eq!(app.settle().await, 0);
+    assert_eq!(app.batch_of("again.csv").await.status_counts["DUPLICATE"], 1);
+
+    app.configure(&(campaign("200d") + "[retention]\nrequests = '90d'\n"));
+    app.run_sql("update batches set created_at = '2024-01-02T03:04:05.678Z'").await;
+    assert_eq!(app.output(&["purge", "--unfinished"]).status.code(), Some(0));
+    assert_eq!(app.store.campaigns_with_keys().await.expect("campaigns"), Vec::<i32>::new());
+}
+
+/// What is loaded twice at once is loaded once: two schedulers, or a run that lasts longer than the time between two.
+async fn two_runs_of_once_that_overlap_do_no_harm(to: To) {
+    let app = TestApp::new(In::Folder, to).await;
+    for seed in 0..20 {
+        app.drop_file(&format!("calls_{seed:02}.csv"), contacts(40, seed)).await;
+    }
+    let mut running = [app.start(&["run", "--once"]), app.start(&["run", "--once"])];
+    for run in &mut running {
+        assert_eq!(run.wait(), Some(0), "{}", run.log());
+    }
+    let alone = TestApp::new(In::Folder, to).await;
+    for seed in 0..20 {
+        alone.drop_file(&format!("calls_{seed:02}.csv"), contacts(40, seed)).await;
+    }
+    assert_eq!(alone.settle().await, 0);
+    assert_eq!(app.outcome().await, alone.outcome().await);
+}
+
+macro_rules! on_both {
+    ($($promise:ident)*) => { $(mod $promise {
+        use super::To;
+        #[tokio::test]
+        async fn on_sqlite() { super::$promise(To::Sqlite).await }
+        #[tokio::test]
+        async fn on_postgres() { super::$promise(To::Postgres).await }
+    })* };
+}
+on_both! {
+    only_what_is_old_and_finished_goes_and_the_batch_stays
+    what_may_still_be_contacted_goes_once_it_is_canceled_expired_or_asked_for
+    a_purge_that_is_killed_is_finished_by_the_next
+    several_purges_a_worker_and_a_sender_do_not_disturb_each_other
+    keys_stay_for_as_long_as_they_count
+    two_runs_of_once_that_overlap_do_no_harm
+}
