@@ -134,9 +134,16 @@ impl Store {
     }
 
     /// Claims the upload of the bucket that has been available longest; `None` where there is none.
-    /// No two callers are given the same upload while its lease lasts.
-    pub async fn claim(&self, bucket: &str, worker: &str, lease: Duration) -> Result<Option<Claim>, Error> {
-        self.inner.claim(bucket, worker, lease).await
+    /// Where `largest` is given, only uploads of at most so many bytes count. No two callers are given the same upload while
+    /// its lease lasts.
+    pub async fn claim(
+        &self,
+        bucket: &str,
+        worker: &str,
+        lease: Duration,
+        largest: Option<u64>,
+    ) -> Result<Option<Claim>, Error> {
+        self.inner.claim(bucket, worker, lease, largest).await
     }
 
     /// Extends the lease, counted from now.

@@ -99,7 +99,13 @@ pub(super) trait Protocol: Answers + Listing + SteeringProtocol + PurgingProtoco
     async fn migrate(&self) -> Result<Vec<String>, Error>;
     async fn risks(&self) -> Result<Vec<String>, Error>;
     async fn record(&self, bucket: &str, objects: &[Object]) -> Result<u64, Error>;
-    async fn claim(&self, bucket: &str, worker: &str, lease: Duration) -> Result<Option<Claim>, Error>;
+    async fn claim(
+        &self,
+        bucket: &str,
+        worker: &str,
+        lease: Duration,
+        largest: Option<u64>,
+    ) -> Result<Option<Claim>, Error>;
     async fn renew(&self, claim: &Claim, lease: Duration) -> Result<(), Error>;
     async fn give_back(&self, claim: &Claim) -> Result<(), Error>;
     async fn retry(&self, claim: &Claim, trouble: &str, wait: Duration) -> Result<(), Error>;

@@ -65,13 +65,20 @@ macro_rules! ledger_sql {
 
         // Read to its end, as every statement that changes something and gives it back: SQLite hands out the row before it
         // has stored it, and the trouble that it then has, such as a full disk, comes after the row.
-        async fn claim(pool: &Pool<Db>, bucket: &str, worker: &str, lease: Duration) -> Result<Option<Claim>, Error> {
+        async fn claim(
+            pool: &Pool<Db>,
+            bucket: &str,
+            worker: &str,
+            lease: Duration,
+            largest: Option<u64>,
+        ) -> Result<Option<Claim>, Error> {
             let token = uuid::Uuid::new_v4().to_string();
             let row = sqlx::query(query_file!("claim"))
                 .bind(bucket)
                 .bind(&token)
                 .bind(worker)
                 .bind(lease.as_secs_f64())
+                .bind(largest.map(|bytes| i64::try_from(bytes).unwrap_or(i64::MAX)))
                 .fetch_all(pool)
                 .await
                 .map_err(Error::while_doing("claim an upload"))?
@@ -433,8 +440,14 @@ macro_rules! ledger_sql {
                 record(&self.writer, bucket, objects).await
             }
 
-            async fn claim(&self, bucket: &str, worker: &str, lease: Duration) -> Result<Option<Claim>, Error> {
-                claim(&self.writer, bucket, worker, lease).await
+            async fn claim(
+                &self,
+                bucket: &str,
+                worker: &str,
+                lease: Duration,
+                largest: Option<u64>,
+            ) -> Result<Option<Claim>, Error> {
+                claim(&self.writer, bucket, worker, lease, largest).await
             }
 
             async fn renew(&self, claim: &Claim, lease: Duration) -> Result<(), Error> {

@@ -38,7 +38,7 @@ pub struct WorkerConfig {
     pub identity: String,
     /// IANA name of the time zone whose days batches are numbered by.
     pub time_zone: Tz,
-    /// Uploads worked on at once. SQLite takes one.
+    /// Uploads worked on at once. SQLite takes one. Of several, one is kept for small files.
     pub uploads_at_once: usize,
     /// How long a claim holds without a sign of life.
     pub lease_seconds: u64,

@@ -4,7 +4,7 @@
 //! on uploads as on answers. They know of each other through the ledger alone, and so does any other worker on the same store.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{Mutex, MutexGuard, Notify, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -47,6 +47,10 @@ const IDLE: Duration = Duration::from_secs(1);
 /// of its neighbours at most; and after one restart, which ends many leases at once, everything goes on in parallel.
 const ALONE_FROM: u32 = 3;
 
+/// An upload of more bytes than this, as stored, is a large one: it may take seconds, or hours. While all slots but one work on
+/// large ones, the last takes none, so that small ones never wait for several of them.
+const LARGE: u64 = 32 << 20;
+
 /// Between two signs of life.
 const BEAT: Duration = Duration::from_secs(1);
 /// What the tasks of one run tell each other.
@@ -64,6 +68,10 @@ pub(super) struct Run {
     turn: Mutex<()>,
     /// Read by each slot that works on an upload beside others; written by one that works alone.
     beside: RwLock<()>,
+    /// How many slots work on uploads.
+    slots: usize,
+    /// How many of them work on large ones; raised by the slot that has the turn.
+    large: AtomicUsize,
     /// Read by each slot from before it claims until its work is done; written by one that looks whether nothing is left to do.
     /// So what a neighbour claims and puts off again cannot slip past that look.
     hands: RwLock<()>,
@@ -86,6 +94,8 @@ impl Worker {
             endings: Notify::new(),
             turn: Mutex::new(()),
             beside: RwLock::new(()),
+            slots: self.config.uploads_at_once.min(self.store.max_loads()),
+            large: AtomicUsize::new(0),
             hands: RwLock::new(()),
             drained: AtomicBool::new(false),
             faulty: AtomicU64::new(0),
@@ -98,7 +108,7 @@ impl Worker {
         if mode == Mode::Watch {
             tasks.spawn(run.clone().listen());
         }
-        for _ in 0..self.config.uploads_at_once.min(self.store.max_loads()) {
+        for _ in 0..run.slots {
             tasks.spawn(run.clone().slot(Work::Uploads));
             tasks.spawn(run.clone().slot(Work::Answers));
         }
@@ -145,6 +155,22 @@ enum Work {
 enum Room<'run> {
     Beside { _others: RwLockReadGuard<'run, ()> },
     Alone { _turn: MutexGuard<'run, ()>, _no_others: RwLockWriteGuard<'run, ()> },
+}
+
+/// Counts as one, as long as it lives.
+struct Counted<'run>(&'run AtomicUsize);
+
+impl<'run> Counted<'run> {
+    fn one_more(count: &'run AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::AcqRel);
+        Counted(count)
+    }
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
 }
 
 impl Run {
@@ -194,8 +220,10 @@ impl Run {
         if self.stop.is_cancelled() {
             return Ok(false);
         }
-        let claim = worker.store.claim(worker.bucket.name(), &worker.config.identity, worker.config.lease()).await?;
+        let (bucket, config) = (worker.bucket.name(), &worker.config);
+        let claim = worker.store.claim(bucket, &config.identity, config.lease(), self.largest()).await?;
         let Some(claim) = claim else { return Ok(false) };
+        let _large = (claim.object.size > LARGE).then(|| Counted::one_more(&self.large));
         let queued = (claim.claimed_at - claim.seen_at).to_std().unwrap_or_default();
         let in_progress = metrics().begin(claim.object.size, queued);
         let ending = worker.intake(&claim, self.room_for(&claim, turn), &self.stop).await;
@@ -203,6 +231,12 @@ impl Run {
         self.endings.notify_waiters();
         self.tell(Report { object: claim.object, ending });
         Ok(true)
+    }
+
+    /// The largest upload that may be claimed now; `None` for any.
+    fn largest(&self) -> Option<u64> {
+        let is_last = self.large.load(Ordering::Acquire) + 1 == self.slots;
+        (is_last && self.slots > 1).then_some(LARGE)
     }
 
     /// Waits until the upload may be worked on. The turn to claim is given on only then: a neighbour that is claimed before has

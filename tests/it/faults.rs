@@ -7,6 +7,7 @@ mod database;
 mod network;
 mod poison;
 mod process;
+mod server;
 mod steps;
 mod trouble;
 mod workers;

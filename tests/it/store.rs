@@ -288,14 +288,14 @@ async fn claim_new(store: &Store, key: &str) -> Claim {
 }
 
 async fn claim(store: &Store) -> Option<Claim> {
-    store.claim(BUCKET, "worker-1", LEASE).await.unwrap()
+    store.claim(BUCKET, "worker-1", LEASE, None).await.unwrap()
 }
 
 /// A claim whose lease is over, and the claim of the worker that took the upload over.
 async fn take_over(store: &Store, key: &str) -> (Claim, Claim) {
     record(store, key).await;
-    let stale = store.claim(BUCKET, "slow", Duration::ZERO).await.unwrap().expect("it is new");
-    let current = store.claim(BUCKET, "quick", LEASE).await.unwrap().expect("its lease is over");
+    let stale = store.claim(BUCKET, "slow", Duration::ZERO, None).await.unwrap().expect("it is new");
+    let current = store.claim(BUCKET, "quick", LEASE, None).await.unwrap().expect("its lease is over");
     assert_eq!((&stale.object, stale.upload_id), (&current.object, current.upload_id));
     (stale, current)
 }

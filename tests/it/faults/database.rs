@@ -56,10 +56,10 @@ async fn a_claim_that_finds_no_room_is_none() {
     store.record("bucket", &[object]).await.expect("recorded");
 
     disk.fill();
-    let error = store.claim("bucket", "worker", lease).await.expect_err("there is no room");
+    let error = store.claim("bucket", "worker", lease, None).await.expect_err("there is no room");
     assert_eq!(error.kind, ErrorKind::Transient);
     disk.resize(8);
-    let claim = store.claim("bucket", "worker", lease).await.expect("there is room").expect("it waits");
+    let claim = store.claim("bucket", "worker", lease, None).await.expect("there is room").expect("it waits");
     assert_eq!(claim.attempt, 1);
     store.end(&claim, UploadStatus::Rejected, None, "of no use").await.expect("ended");
 

@@ -43,6 +43,30 @@ async fn sigint_gives_the_upload_to_a_worker_that_waits() {
     gives_it_to_a_worker_that_waits(libc::SIGINT).await;
 }
 
+/// All that is in work, and not only one: whoever comes next starts on them at once, though the lease was an hour.
+#[tokio::test]
+async fn sigterm_gives_back_all_that_is_in_work() {
+    let mut app = TestApp::new(In::Folder, To::Postgres).await;
+    app.set("WORKER_LEASE_SECONDS", "3600");
+    app.set("WORKER_UPLOADS_AT_ONCE", "3");
+    for seed in 1..=3 {
+        app.drop_file(&format!("large_{seed}.csv"), contacts(100_000, seed)).await;
+    }
+    let mut worker = app.start(&["run"]);
+    let all_are = async |status| {
+        let uploads = app.uploads().await;
+        uploads.len() == 3 && uploads.iter().all(|upload| upload.status == status)
+    };
+    app.wait_until("all are claimed", async || all_are(UploadStatus::Claimed).await).await;
+    worker.signal(libc::SIGTERM);
+    assert_eq!(worker.wait(), Some(0), "{}", worker.log());
+    assert!(all_are(UploadStatus::Waiting).await, "{}", worker.log());
+    assert!(app.uploads().await.iter().all(|upload| upload.attempts == 0), "nothing counted");
+    assert_eq!(app.settle().await, 0);
+    assert!(app.batches().await.iter().all(|batch| batch.rows_read == 100_000));
+    assert!(all_are(UploadStatus::Loaded).await);
+}
+
 /// Asked to stop, and not given the time.
 async fn stopped_without_time(to: To, last: i32) {
     let mut dice = Dice::new();

@@ -195,6 +195,34 @@ async fn small_files_do_not_wait_for_one_that_lasts() {
     app.wait_until("it is loaded too", async || app.batches().await.len() == 31).await;
 }
 
+/// As many large ones as there are slots, and each lasts as long as the test wants: one slot is kept for what is smaller.
+#[tokio::test]
+async fn small_files_do_not_wait_for_as_many_large_ones_as_there_are_slots() {
+    let mut app = TestApp::new(In::Folder, To::Postgres).await;
+    app.configure(
+        "[campaigns.large]\nid = 7\nfiles = 'large_*.csv'\nunique_within = '30d'\n\
+         [campaigns.small]\nid = 8\nfiles = 'small_*.csv'\n",
+    );
+    app.set("WORKER_UPLOADS_AT_ONCE", "2");
+    let mut turn = PgConnection::connect(&app.store_url).await.expect("the test's database");
+    turn.execute("select pg_advisory_lock(1264, 7)").await.expect("the lock is free");
+    for file in 1..=2 {
+        let large = rows(175, |row| 1_000 * file + row, &"x".repeat(200_000));
+        assert!(large.len() as u64 > 32 * MIB);
+        app.drop_file(&format!("large_{file}.csv"), large).await;
+    }
+    let _worker = app.start(&["run"]);
+    let of = async |status| app.uploads().await.into_iter().filter(|upload| upload.status == status).count();
+    app.wait_until("one is claimed", async || of(UploadStatus::Claimed).await == 1).await;
+    for seed in 1..=30 {
+        app.drop_file(&format!("small_{seed}.csv"), contacts(10, seed)).await;
+    }
+    app.wait_until("the small ones are loaded", async || app.batches().await.len() == 30).await;
+    assert_eq!((of(UploadStatus::Claimed).await, of(UploadStatus::Waiting).await), (1, 1), "the large ones are not");
+    turn.close().await.expect("their turn has come");
+    app.wait_until("they are loaded too", async || app.batches().await.len() == 32).await;
+}
+
 /// They are stored and given back as they were sent, and nobody is shown them raw.
 #[tokio::test]
 async fn headers_that_steer_a_terminal_a_browser_or_a_database_are_names_like_any_other() {

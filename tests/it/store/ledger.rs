@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use batchdrop::model::{Claim, FileCode, UploadStatus};
+use batchdrop::model::{Claim, FileCode, Object, UploadStatus};
 use batchdrop::store::{Backlog, ErrorKind, Outcome, Store};
 use chrono::TimeDelta;
 use tokio::task::JoinSet;
@@ -19,6 +19,7 @@ every_store! {
     several_that_record_the_same_listing_enter_it_once
     keys_come_back_exactly_as_they_were_recorded
     the_oldest_is_claimed_first
+    where_a_size_is_named_larger_ones_are_passed_over
     no_upload_is_claimed_twice_while_its_lease_lasts
     once_its_lease_is_over_an_upload_is_claimed_again
     a_renewed_lease_lasts_longer
@@ -123,6 +124,17 @@ async fn the_oldest_is_claimed_first(place: &Place) {
     assert!(claim(&store).await.is_none());
 }
 
+async fn where_a_size_is_named_larger_ones_are_passed_over(place: &Place) {
+    let store = place.store().await;
+    let sized = |key: &str, size, seconds| Object { size, ..object(key, seconds) };
+    store.record(BUCKET, &[sized("large", 1001, 0), sized("small", 1000, 1), sized("next", 5, 2)]).await.unwrap();
+    let taken = async |largest| store.claim(BUCKET, "worker-1", LEASE, largest).await.unwrap().map(|it| it.object.key);
+    assert_eq!(taken(Some(1000)).await.as_deref(), Some("small"));
+    assert_eq!(taken(Some(4)).await, None);
+    assert_eq!(taken(None).await.as_deref(), Some("large"), "it has waited longest");
+    assert_eq!(taken(Some(u64::MAX)).await.as_deref(), Some("next"));
+}
+
 async fn no_upload_is_claimed_twice_while_its_lease_lasts(place: &Place) {
     let listing: Vec<_> = (0..50).map(|n| object(&format!("{n}.csv"), n)).collect();
     place.store().await.record(BUCKET, &listing).await.unwrap();
@@ -150,10 +162,10 @@ async fn no_upload_is_claimed_twice_while_its_lease_lasts(place: &Place) {
 async fn once_its_lease_is_over_an_upload_is_claimed_again(place: &Place) {
     let store = place.store().await;
     record(&store, "a.csv").await;
-    let first = store.claim(BUCKET, "worker-1", Duration::from_millis(1_500)).await.unwrap().unwrap();
+    let first = store.claim(BUCKET, "worker-1", Duration::from_millis(1_500), None).await.unwrap().unwrap();
     assert!(claim(&store).await.is_none(), "its lease lasts");
     tokio::time::sleep(Duration::from_millis(1_600)).await;
-    let second = store.claim(BUCKET, "worker-2", LEASE).await.unwrap().expect("its lease is over");
+    let second = store.claim(BUCKET, "worker-2", LEASE, None).await.unwrap().expect("its lease is over");
     assert_eq!((first.attempt, second.attempt), (1, 2));
     assert!(!first.was_dropped, "it was new");
     assert_eq!(second.was_dropped, !place.is_sqlite(), "SQLite does not tell: there, nothing is worked on beside it");
@@ -166,7 +178,7 @@ async fn once_its_lease_is_over_an_upload_is_claimed_again(place: &Place) {
 async fn a_renewed_lease_lasts_longer(place: &Place) {
     let store = place.store().await;
     record(&store, "a.csv").await;
-    let held = store.claim(BUCKET, "worker-1", Duration::from_millis(1_000)).await.unwrap().unwrap();
+    let held = store.claim(BUCKET, "worker-1", Duration::from_millis(1_000), None).await.unwrap().unwrap();
     store.renew(&held, LEASE).await.unwrap();
     tokio::time::sleep(Duration::from_millis(1_100)).await;
     assert!(claim(&store).await.is_none());
@@ -179,7 +191,7 @@ async fn an_attempt_is_counted_before_the_work(place: &Place) {
     let store = place.store().await;
     record(&store, "kills its worker.csv").await;
     for attempt in 1..=4 {
-        let claim = store.claim(BUCKET, "worker-1", Duration::ZERO).await.unwrap().unwrap();
+        let claim = store.claim(BUCKET, "worker-1", Duration::ZERO, None).await.unwrap().unwrap();
         assert_eq!(claim.attempt, attempt);
         let upload = only_upload(&store).await;
         assert_eq!((upload.attempts, upload.status), (attempt, UploadStatus::Claimed));
@@ -236,7 +248,7 @@ async fn another_buckets_uploads_are_left_alone(place: &Place) {
         }
     );
     assert_eq!(place.dump().await, before);
-    assert!(store.claim("s3://other", "worker-1", LEASE).await.unwrap().is_some());
+    assert!(store.claim("s3://other", "worker-1", LEASE, None).await.unwrap().is_some());
 }
 
 async fn the_backlog_counts_what_is_open(place: &Place) {

@@ -16,7 +16,8 @@ use super::{
 async fn plan(place: &Place, sql: &'static str, token: &str) -> String {
     let Pool::Postgres(pool) = &place.pool else { panic!("of PostgreSQL only") };
     let explained = sqlx::query_scalar::<_, String>(AssertSqlSafe(format!("explain {sql}")));
-    explained.bind(BUCKET).bind(token).bind("worker-1").bind(60.0).fetch_all(pool).await.unwrap().join("\n")
+    let explained = explained.bind(BUCKET).bind(token).bind("worker-1").bind(60.0).bind(Some(1_000_i64));
+    explained.fetch_all(pool).await.unwrap().join("\n")
 }
 
 #[tokio::test]
@@ -38,7 +39,7 @@ async fn a_late_publication_does_not_hide_its_upload_from_others() {
     let place = Place::postgres().await;
     let store = place.store().await;
     store.record(BUCKET, &[object("a.csv", 0)]).await.unwrap();
-    store.claim(BUCKET, "slow", Duration::ZERO).await.unwrap().unwrap();
+    store.claim(BUCKET, "slow", Duration::ZERO, None).await.unwrap().unwrap();
     // As its batch's foreign key does, while the slow worker has not yet come to the fence.
     let mut slow = place.session().await;
     slow.run("begin").await.unwrap();

@@ -4,6 +4,7 @@ pub mod app;
 pub mod dice;
 pub mod fake_s3;
 pub mod mount;
+pub mod own_postgres;
 pub mod postgres;
 pub mod program;
 pub mod proxy;
