@@ -4,6 +4,7 @@
 //! variable of a person is ever in either.
 
 mod metrics;
+pub mod progress;
 pub mod systemd;
 
 use std::io::IsTerminal as _;

@@ -13,7 +13,7 @@ use super::{FINDINGS_OR_TROUBLE, OK, SOME_FAILED};
 use crate::bucket::{self, Bucket};
 use crate::config::{Config, ConfigError};
 use crate::model::FileCode;
-use crate::serve::{Announcer, Server};
+use crate::serve::{Announcer, Installation, Server};
 use crate::store::{self, Store};
 use crate::telemetry::{self, metrics};
 use crate::worker::{Ending, Mode, News, Report, Worker};
@@ -103,7 +103,12 @@ pub(super) async fn run(args: &RunArgs, mut config: Config, json: bool) -> anyho
 
 /// Serves from now on, if that is configured. An address that cannot be had is a mistake to be mended, not to be waited for.
 async fn serve(config: &Config, stop: &CancellationToken) -> anyhow::Result<Option<Announcer>> {
-    let server = Server::bind(&config.serve).await;
+    let installation = Installation {
+        identity: config.worker.identity.clone(),
+        time_zone: config.worker.time_zone,
+        campaigns: config.campaigns()?.into_iter().map(|campaign| campaign.name).collect(),
+    };
+    let server = Server::bind(&config.serve, installation).await;
     let server = server.map_err(|error| ConfigError(format!("serve.listen: cannot listen there: {error}")))?;
     let Some(server) = server else { return Ok(None) };
     metrics().expect_codes(FileCode::ALL.iter().map(|code| code.as_str()));

@@ -113,6 +113,10 @@ pub struct Upload {
     pub attempts: u32,
     /// The identity of the worker that claimed it last.
     pub claimed_by: Option<String>,
+    /// When it was claimed last.
+    pub claimed_at: Option<DateTime<Utc>>,
+    /// WAITING: when its next attempt may start; CLAIMED: when the lease ends; `None` once settled.
+    pub available_at: Option<DateTime<Utc>>,
     /// The batch it became, if it became one.
     pub batch_id: Option<String>,
     /// The code of what is wrong with it, where something is.

@@ -21,7 +21,17 @@ impl Token {
         self.0.len() < Self::SHORTEST
     }
 
-    /// Whether the client shows it; how long that takes tells nothing of where the two differ.
+    /// What seals are made with.
+    pub(super) fn secret(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+
+    /// Whether this is it; how long that takes tells nothing of where the two differ.
+    pub(super) fn is(&self, shown: &[u8]) -> bool {
+        shown.ct_eq(self.0.as_bytes()).into()
+    }
+
+    /// Whether the client shows it.
     fn is_shown(&self, headers: &HeaderMap) -> bool {
         let bearer = headers.get(header::AUTHORIZATION).map(|value| value.as_bytes());
         let bearer = bearer.and_then(|value| {
@@ -29,7 +39,7 @@ impl Token {
             scheme.eq_ignore_ascii_case(b"bearer ").then_some(shown)
         });
         let key = headers.get("syllable-api-key").map(|value| value.as_bytes());
-        bearer.or(key).is_some_and(|shown| bool::from(shown.ct_eq(self.0.as_bytes())))
+        bearer.or(key).is_some_and(|shown| self.is(shown))
     }
 }
 

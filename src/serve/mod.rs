@@ -10,6 +10,7 @@
 //! the address; the metrics want the read token where there is one.
 
 mod access;
+mod page;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
@@ -24,6 +25,8 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 pub use access::Token;
+pub use page::Installation;
+use page::Page;
 
 use crate::store::Store;
 use crate::telemetry::{self, Ledger, metrics};
@@ -91,7 +94,7 @@ impl Server {
     ///
     /// # Errors
     /// The address cannot be had.
-    pub async fn bind(config: &ServeConfig) -> Result<Option<Server>, std::io::Error> {
+    pub async fn bind(config: &ServeConfig, installation: Installation) -> Result<Option<Server>, std::io::Error> {
         let Some(address) = config.listen else { return Ok(None) };
         let listener = TcpListener::bind(address).await?;
         let shared = Arc::new(Shared::default());
@@ -100,7 +103,13 @@ impl Server {
             .layer(middleware::from_fn_with_state(config.read_token.clone(), access::need_token))
             .route("/healthz", get(healthz))
             .route("/readyz", get(readyz))
-            .with_state(shared.clone());
+            .with_state(shared.clone())
+            .merge(page::routes(Page {
+                shared: shared.clone(),
+                installation,
+                read_token: config.read_token.clone(),
+                write_token: None,
+            }));
         Ok(Some(Server { listener, shared, routes }))
     }
 

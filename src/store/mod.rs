@@ -22,6 +22,8 @@ mod lists;
 mod purging;
 #[macro_use]
 mod steering;
+#[macro_use]
+mod watching;
 mod error;
 mod postgres;
 mod protocol;
@@ -38,7 +40,7 @@ use crate::model::{
     UploadStatus, Verdicts,
 };
 pub use error::{Error, ErrorKind};
-pub use protocol::{Backlog, DueForPurge, Finding, Outcome, Published, Requeued};
+pub use protocol::{Backlog, DueForPurge, Finding, FirstInvalid, Neglected, Outcome, Published, Requeued};
 
 /// Which database, and how it is used.
 #[derive(Clone, PartialEq, serde::Deserialize)]
@@ -360,6 +362,21 @@ impl Store {
     /// The rows of a batch that were not PENDING at intake, as they were sent: so many of those behind row `after`.
     pub async fn rejects(&self, batch_id: &str, after: u32, limit: u32) -> Result<Vec<Reject>, Error> {
         self.inner.rejects(batch_id, after, limit).await
+    }
+
+    /// The uploads of a bucket that could have been claimed for longer than `grace`, and were not: so many, the longest first.
+    pub async fn neglected(&self, bucket: &str, grace: Duration, limit: u32) -> Result<Vec<Neglected>, Error> {
+        self.inner.neglected(bucket, grace, limit).await
+    }
+
+    /// The first INVALID row of each of these batches that has one.
+    pub async fn first_invalid(&self, batch_ids: &[&str]) -> Result<Vec<FirstInvalid>, Error> {
+        if batch_ids.is_empty() { Ok(Vec::new()) } else { self.inner.first_invalid(batch_ids).await }
+    }
+
+    /// The other batches of its campaign that were made of the same content as a batch, so many, the oldest first.
+    pub async fn same_content(&self, batch_id: &str, limit: u32) -> Result<Vec<Batch>, Error> {
+        self.inner.same_content(batch_id, limit).await
     }
 
     /// What is still to be done for a bucket.

@@ -81,6 +81,32 @@ pub struct DueForPurge {
     pub unfinished: u64,
 }
 
+/// An open upload that nobody takes care of, though it could be claimed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Neglected {
+    /// Number in the ledger.
+    pub upload_id: i64,
+    /// The object's key.
+    pub key: String,
+    /// WAITING: it is due. CLAIMED: its lease is over.
+    pub status: UploadStatus,
+    /// Who claimed it last.
+    pub claimed_by: Option<String>,
+    /// For how long it could have been claimed.
+    pub seconds: f64,
+}
+
+/// The first row of a batch that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FirstInvalid {
+    /// The batch.
+    pub batch_id: String,
+    /// The line that the row starts on.
+    pub line: u32,
+    /// What is wrong with it.
+    pub message: String,
+}
+
 /// One reason for which rows of a batch were not PENDING.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Finding {
@@ -95,7 +121,9 @@ pub struct Finding {
 }
 
 #[async_trait::async_trait]
-pub(super) trait Protocol: Answers + Listing + SteeringProtocol + PurgingProtocol + Send + Sync {
+pub(super) trait Protocol:
+    Answers + Listing + SteeringProtocol + PurgingProtocol + Watching + Send + Sync
+{
     async fn migrate(&self) -> Result<Vec<String>, Error>;
     async fn risks(&self) -> Result<Vec<String>, Error>;
     async fn record(&self, bucket: &str, objects: &[Object]) -> Result<u64, Error>;
@@ -180,6 +208,14 @@ pub(super) trait PurgingProtocol {
     async fn campaigns_with_keys(&self) -> Result<Vec<i32>, Error>;
     async fn forget_keys(&self, campaign_id: i32, age: Duration) -> Result<(), Error>;
     async fn purged_at(&self, batch_id: &str) -> Result<Option<chrono::DateTime<chrono::Utc>>, Error>;
+}
+
+/// The part that people who watch ask.
+#[async_trait::async_trait]
+pub(super) trait Watching {
+    async fn neglected(&self, bucket: &str, grace: Duration, limit: u32) -> Result<Vec<Neglected>, Error>;
+    async fn first_invalid(&self, batch_ids: &[&str]) -> Result<Vec<FirstInvalid>, Error>;
+    async fn same_content(&self, batch_id: &str, limit: u32) -> Result<Vec<Batch>, Error>;
 }
 
 /// See [`super::Load`].

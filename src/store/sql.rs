@@ -344,6 +344,8 @@ macro_rules! ledger_sql {
                 status: read_upload_status(row)?,
                 attempts: row.try_get::<i32, _>("attempts")?.unsigned_abs(),
                 claimed_by: row.try_get("claimed_by")?,
+                claimed_at: row.try_get("claimed_at")?,
+                available_at: row.try_get("available_at")?,
                 batch_id: row.try_get("batch_id")?,
                 error_code: row.try_get("error_code")?,
                 error_message: row.try_get("error_message")?,

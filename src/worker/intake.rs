@@ -10,6 +10,7 @@
 //! FAILED batch with INTERNAL_ERROR. Nothing here can load an upload twice: whatever is written is written in one
 //! transaction that ends with the fence of the claim.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -24,6 +25,7 @@ use crate::model::{BatchDraft, Campaign, Claim, Fault, FileCode, Header, KeyScop
 use crate::reader::{HeaderRules, Limits};
 use crate::rules::filename_date;
 use crate::store::{self, ErrorKind, Load, Outcome, Published};
+use crate::telemetry::progress::{Progress, UnderWay};
 use crate::telemetry::{self, Stage, metrics};
 use crate::{bucket, fail_point};
 
@@ -199,7 +201,8 @@ impl Worker {
         let opened = Instant::now();
         metrics().took(Stage::Fetch, opened - start);
         let rules = HeaderRules::of(campaign);
-        let mut reader = Reader::start(body, campaign.clone(), rules, self.limits);
+        let under_way = UnderWay::begin(claim.upload_id);
+        let mut reader = Reader::start(body, campaign.clone(), rules, self.limits, under_way.progress());
         let lookup = campaign.lookup();
         let mut load: Option<Load> = None;
         loop {
@@ -373,13 +376,20 @@ pub(super) struct Reader {
 }
 
 impl Reader {
-    pub(super) fn start(body: bucket::Body, campaign: Campaign, rules: HeaderRules, limits: Limits) -> Self {
+    pub(super) fn start(
+        body: bucket::Body,
+        campaign: Campaign,
+        rules: HeaderRules,
+        limits: Limits,
+        progress: Arc<Progress>,
+    ) -> Self {
         let (bytes, received_bytes) = mpsc::channel(PIECES_UNDER_WAY);
         let (says, said) = mpsc::channel(CHUNKS_UNDER_WAY);
         let mut fetching = JoinSet::new();
         fetching.spawn(fetch(body, bytes));
-        let result =
-            tokio::task::spawn_blocking(move || read_and_judge(received_bytes, &says, &campaign, &rules, limits));
+        let result = tokio::task::spawn_blocking(move || {
+            read_and_judge(received_bytes, &says, &campaign, &rules, limits, &progress)
+        });
         Reader { said, result, _fetching: fetching }
     }
 

@@ -14,6 +14,7 @@ use tokio::sync::oneshot;
 use crate::model::{Campaign, Dialect, Fault, Header, Known, NewRequest, Questions, RowChunk, Verdicts};
 use crate::reader::{HeaderRules, Limits, ReadError, Rows};
 use crate::rules::Judge;
+use crate::telemetry::progress::Progress;
 use crate::{bucket, fail_point};
 
 /// A chunk is handed on when it holds this much text…
@@ -62,11 +63,12 @@ pub(super) fn read_and_judge(
     campaign: &Campaign,
     rules: &HeaderRules,
     limits: Limits,
+    progress: &Progress,
 ) -> (Reading, Result<(), Interrupted>) {
     if let Err(trouble) = fail_point::reach("read", &campaign.name) {
         return (Reading::default(), Err(Interrupted::Trouble(trouble)));
     }
-    let mut source = Source { bytes, current: Bytes::new(), hash: Sha256::new(), count: 0, failed: None };
+    let mut source = Source { bytes, current: Bytes::new(), hash: Sha256::new(), count: 0, failed: None, progress };
     let mut reading = Reading::default();
     let result = judge_rows(&mut source, said, campaign, rules, limits, &mut reading);
     reading.bytes_read = source.count;
@@ -97,13 +99,14 @@ impl From<ReadError> for ReadOr {
 }
 
 fn judge_rows(
-    source: &mut Source,
+    source: &mut Source<'_>,
     said: &Sender<Said>,
     campaign: &Campaign,
     rules: &HeaderRules,
     limits: Limits,
     reading: &mut Reading,
 ) -> Result<(), ReadOr> {
+    let progress = source.progress;
     let mut rows = Rows::open(source, &campaign.format, limits)?;
     reading.dialect = Some(rows.dialect.clone());
     let header = rows.header(rules).map_err(ReadError::Fault)?;
@@ -129,6 +132,7 @@ fn judge_rows(
         if chunk.text_len() >= CHUNK_BYTES || chunk.len() >= CHUNK_ROWS {
             decide(&mut judge, &mut chunk, said)?;
             hand_on(said, Said::Rows(std::mem::take(&mut chunk)))?;
+            progress.rows(u64::from(row.number));
         }
         reading.rows_read = u64::from(row.number);
     }
@@ -173,28 +177,30 @@ fn push_without_nul<'a>(chunk: &mut RowChunk, request: &NewRequest<'_>, cells: i
 }
 
 /// The bytes of the object as a plain reader, counted and hashed on their way.
-struct Source {
+struct Source<'p> {
     bytes: Receiver<Result<Bytes, bucket::Error>>,
     current: Bytes,
     hash: Sha256,
     count: u64,
     failed: Option<bucket::Error>,
+    progress: &'p Progress,
 }
 
-impl Source {
+impl Source<'_> {
     /// Whether everything was taken and the bucket confirmed the end.
     fn is_at_end(&mut self) -> bool {
         self.current.is_empty() && self.failed.is_none() && self.bytes.blocking_recv().is_none()
     }
 }
 
-impl Read for Source {
+impl Read for Source<'_> {
     fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
         while self.current.is_empty() {
             match self.bytes.blocking_recv() {
                 Some(Ok(bytes)) => {
                     self.hash.update(&bytes);
                     self.count += bytes.len() as u64;
+                    self.progress.bytes(self.count);
                     self.current = bytes;
                 }
                 Some(Err(error)) => {

@@ -13,6 +13,7 @@ use super::{Ending, Worker};
 use crate::model::{Campaign, Channel, Claim, Object, SuppressionList, fold_address};
 use crate::reader::HeaderRules;
 use crate::store;
+use crate::telemetry::progress::UnderWay;
 
 /// How long an upload waits before its lists are looked at again, should nobody wake it.
 const LIST_LOOK: Duration = Duration::from_secs(15);
@@ -78,7 +79,9 @@ impl Worker {
             body = self.bucket.read(&claim.object) => body?,
             () = stop.cancelled() => return Err(Halt::Stopped),
         };
-        let mut reader = Reader::start(body, list.rules(), HeaderRules::of_list(list.channel), self.limits);
+        let under_way = UnderWay::begin(claim.upload_id);
+        let rules = HeaderRules::of_list(list.channel);
+        let mut reader = Reader::start(body, list.rules(), rules, self.limits, under_way.progress());
         let mut load = None;
         loop {
             let step = tokio::select! {

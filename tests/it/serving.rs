@@ -8,7 +8,7 @@ use super::support::app::{In, Running, TestApp, To, contacts};
 
 const TOKEN: &str = "a-token-for-this-test-alone";
 
-/// An answer to a GET.
+/// An answer.
 struct Answer {
     status: u16,
     head: String,
@@ -24,8 +24,12 @@ impl Answer {
 }
 
 async fn get(address: &str, path: &str, header: &str) -> Answer {
+    ask(address, "GET", path, header, "").await
+}
+
+async fn ask(address: &str, method: &str, path: &str, header: &str, body: &str) -> Answer {
     let mut stream = tokio::net::TcpStream::connect(address).await.expect("the program listens");
-    let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{header}\r\n");
+    let request = format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{header}\r\n{body}");
     stream.write_all(request.as_bytes()).await.expect("it reads");
     let mut text = String::new();
     stream.read_to_string(&mut text).await.expect("it answers");
@@ -166,6 +170,93 @@ async fn others_can_reach_it_only_with_a_token() {
     assert_eq!(get(&address, "/metrics", &format!("Syllable-API-Key: {TOKEN}\r\n")).await.status, 200);
     assert_eq!(get(&address, "/healthz", "").await.status, 200, "probes show no token");
     assert!(!running.log().contains(TOKEN));
+}
+
+async fn the_page_shows_what_happened(dropped: In, to: To) {
+    let app = TestApp::new(dropped, to).await;
+    app.drop_file("good.csv", contacts(100, 1)).await;
+    app.drop_file("empty.csv", "").await;
+    let running = app.start(&["run", "--listen", "127.0.0.1:0"]);
+    let address = address_of(&app, &running).await;
+    app.wait_until("all is settled", || async { app.uploads_to_settle(2).await == 0 }).await;
+    let list = get(&address, "/", "").await;
+    assert_eq!(list.status, 200);
+    assert!(list.head.contains("content-security-policy: default-src 'none'; style-src 'self'; script-src 'self';"));
+    for shown in ["<b>97</b> pending", "<b>2</b> duplicate", "<b>1</b> invalid", "Line 71: target:", "Empty file"] {
+        assert!(list.body.contains(shown), "no {shown} in\n{}", list.body);
+    }
+    let batch = app.batch_of("good.csv").await.batch_id;
+    let one = get(&address, &format!("/batches/{batch}"), "").await;
+    assert!(one.body.contains("<b>100</b> rows") && one.body.contains("Published"), "{}", one.body);
+    for private in ["5550101", "555-0101", "Ana"] {
+        assert!(!one.body.contains(private), "{private} in\n{}", one.body);
+    }
+    assert_eq!(get(&address, "/batches/20010101.1", "").await.status, 404);
+    assert!(get(&address, "/uploads", "").await.body.contains("empty."), "it was refused");
+}
+
+async fn post(address: &str, path: &str, header: &str, form: &str) -> Answer {
+    let head = format!("Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n{header}", form.len());
+    ask(address, "POST", path, &head, form).await
+}
+
+async fn the_page_steers(dropped: In, to: To) {
+    let app = TestApp::new(dropped, to).await;
+    app.drop_file("good.csv", contacts(100, 1)).await;
+    let running = app.start(&["run", "--listen", "127.0.0.1:0"]);
+    let address = address_of(&app, &running).await;
+    app.wait_until("it is settled", || async { app.uploads_to_settle(1).await == 0 }).await;
+    let path = format!("/batches/{}", app.batch_of("good.csv").await.batch_id);
+    let (hold, cancel) = (format!("{path}/hold"), format!("{path}/cancel"));
+    let ours = "Sec-Fetch-Site: same-origin\r\n";
+    for elsewhere in ["", "Sec-Fetch-Site: cross-site\r\n", "Origin: http://evil.example\r\n"] {
+        assert_eq!(post(&address, &hold, elsewhere, "reason=x").await.status, 403, "{elsewhere}");
+    }
+    assert_eq!(app.batch_of("good.csv").await.status.as_str(), "ACTIVE");
+    assert_eq!(post(&address, &hold, ours, "reason=wrong+amounts").await.status, 303);
+    let held = app.batch_of("good.csv").await;
+    assert_eq!((held.status.as_str(), held.last_updated_by.as_str()), ("PAUSED", "batchdrop@localhost"));
+    let shown = get(&address, &path, "").await.body;
+    assert!(shown.contains("Held") && shown.contains("wrong amounts") && shown.contains("Resume"), "{shown}");
+    let refused = post(&address, &cancel, ours, "reason=+").await;
+    assert!(refused.status == 422 && refused.body.contains("a reason is required"), "{}", refused.body);
+    assert_eq!(post(&address, &cancel, ours, "reason=over").await.status, 303);
+    assert_eq!(app.batch_of("good.csv").await.status.as_str(), "CANCELED");
+    assert_eq!(post(&address, &hold, ours, "").await.status, 409);
+}
+
+#[tokio::test]
+async fn the_page_steers_on_sqlite() {
+    the_page_steers(In::Folder, To::Sqlite).await;
+}
+
+#[tokio::test]
+async fn the_page_steers_on_postgres() {
+    the_page_steers(In::Folder, To::Postgres).await;
+}
+
+#[tokio::test]
+async fn the_page_shows_what_happened_to_a_folder_on_sqlite() {
+    the_page_shows_what_happened(In::Folder, To::Sqlite).await;
+}
+
+#[tokio::test]
+async fn the_page_shows_what_happened_to_s3_on_postgres() {
+    the_page_shows_what_happened(In::S3, To::Postgres).await;
+}
+
+#[tokio::test]
+async fn the_page_wants_a_login_where_there_is_a_token() {
+    let mut app = TestApp::new(In::Folder, To::Sqlite).await;
+    app.set("SERVE_READ_TOKEN", TOKEN);
+    let running = app.start(&["run", "--listen", "127.0.0.1:0"]);
+    let address = address_of(&app, &running).await;
+    app.wait_until("it is ready", || async { get(&address, "/readyz", "").await.status == 200 }).await;
+    let sent_on = get(&address, "/uploads", "").await;
+    assert_eq!(sent_on.status, 303);
+    assert!(sent_on.head.contains("location: /login?next=%2fuploads"), "{}", sent_on.head);
+    assert_eq!(get(&address, "/login", "").await.status, 200);
+    assert_eq!(get(&address, "/", "Cookie: batchdrop_session=9999999999.look.616263.00\r\n").await.status, 303);
 }
 
 #[tokio::test]

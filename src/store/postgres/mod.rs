@@ -32,6 +32,7 @@ answers_sql!(Postgres, "queries");
 listing_sql!(Postgres, "queries");
 steering_sql!(Postgres);
 purging_sql!(Postgres);
+watching_sql!(Postgres);
 
 const MAX_LOADS: usize = usize::MAX;
 
@@ -44,6 +45,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (4, "answers", include_str!("migrations/0004_answers.sql")),
     (5, "extensions", include_str!("migrations/0005_extensions.sql")),
     (6, "steering", include_str!("migrations/0006_steering.sql")),
+    (9, "same content", include_str!("migrations/0009_same_content.sql")),
     (12, "purge", include_str!("migrations/0012_purge.sql")),
 ];
 

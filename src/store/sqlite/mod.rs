@@ -34,6 +34,7 @@ answers_sql!(Sqlite, "queries");
 listing_sql!(Sqlite, "queries");
 steering_sql!(Sqlite);
 purging_sql!(Sqlite);
+watching_sql!(Sqlite);
 
 const MAX_LOADS: usize = 1;
 
@@ -47,6 +48,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (4, "answers", include_str!("migrations/0004_answers.sql")),
     (5, "extensions", include_str!("migrations/0005_extensions.sql")),
     (6, "steering", include_str!("migrations/0006_steering.sql")),
+    (9, "same content", include_str!("migrations/0009_same_content.sql")),
     (12, "purge", include_str!("migrations/0012_purge.sql")),
 ];
 

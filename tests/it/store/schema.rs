@@ -18,13 +18,14 @@ every_store! {
     the_views_have_the_documented_columns_in_order
 }
 
-const MIGRATIONS: [&str; 7] = [
+const MIGRATIONS: [&str; 8] = [
     "0001 ledger, batches, requests",
     "0002 dialect",
     "0003 keys, suppression",
     "0004 answers",
     "0005 extensions",
     "0006 steering",
+    "0009 same content",
     "0012 purge",
 ];
 

@@ -1,0 +1,269 @@
+//! One batch: the sum of its rows, why some were not loaded, what it was made of, and what happened to it.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse as _, Response};
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+use maud::{Markup, html};
+
+use super::layout::{Frame, Here};
+use super::viewer::Viewer;
+use super::{Page, Problem, show, steer};
+use crate::model::{Batch, BatchEvent, FileCode, Reject, Request, RowCode};
+use crate::store::Finding;
+
+/// Rows shown of those that were not loaded, and of all.
+const REJECTS: u32 = 10;
+const FIRST_ROWS: u32 = 5;
+/// Other batches shown with the same content.
+const SAME: u32 = 20;
+
+pub(super) async fn show(
+    State(page): State<Arc<Page>>,
+    viewer: Viewer,
+    Path(batch_id): Path<String>,
+) -> Result<Response, Problem> {
+    let frame = Frame::of(&page, &viewer).await?;
+    let content = content(&page, &viewer, &frame, &batch_id, None).await?;
+    Ok(frame.show(Here::Batch, &batch_id, &content).into_response())
+}
+
+/// The content of the page, with what is wrong with what was wished, if something is.
+pub(super) async fn content(
+    page: &Page,
+    viewer: &Viewer,
+    frame: &Frame<'_>,
+    batch_id: &str,
+    wrong: Option<&str>,
+) -> Result<Markup, Problem> {
+    let store = frame.store;
+    let batch = store.batch(batch_id).await?.ok_or(Problem::Missing("There is no batch with this id."))?;
+    let findings = store.findings(batch_id).await?;
+    let rejects = store.rejects(batch_id, 0, REJECTS).await?;
+    let rows = store.requests(batch_id, 0, FIRST_ROWS).await?;
+    let same = store.same_content(batch_id, SAME).await?;
+    let events = store.events(batch_id).await?;
+    let zone = page.installation.time_zone;
+    Ok(html! {
+        p.crumbs { a href="/" { "Batches" } }
+        h1 { (batch.upload_filename.as_deref().unwrap_or("no name")) }
+        p.subtitle {
+            (show::status(batch.status.as_str())) " "
+            span { "batch " b { (batch.batch_id) } } " "
+            span { "campaign " a href={ "/?campaign=" (batch.campaign_name) } { (batch.campaign_name) } }
+        }
+        @if let Some(wrong) = wrong { div.refusal role="alert" { (wrong) } }
+        div.columns {
+            div.main {
+                (outcome(&batch))
+                @if !findings.is_empty() { (reasons(&findings)) }
+                @if !rejects.is_empty() { (not_loaded(&batch, &rejects)) }
+                @if !rows.is_empty() { (first_rows(&rows)) }
+            }
+            div.side {
+                @if viewer.may_steer() { (steer::forms(&batch)) }
+                (timeline(&batch, &events, zone))
+                (facts(&batch))
+                @if !same.is_empty() { (others(&batch, &same, zone)) }
+            }
+        }
+    })
+}
+
+/// The sum, or why there is none.
+fn outcome(batch: &Batch) -> Markup {
+    html! {
+        section.card.outcome aria-label="Outcome" {
+            @if let Some(message) = &batch.error_message {
+                p.error { strong { (message) } }
+                @if let Some(code) = batch.error_code.as_deref().and_then(FileCode::parse) { p { (code.mend()) } }
+                p.muted { "No row of this file was loaded, and nobody is contacted by it." }
+            } @else {
+                (show::sum(batch.rows_read, &batch.status_counts))
+                (show::bar(&batch.status_counts))
+            }
+        }
+    }
+}
+
+fn reasons(findings: &[Finding]) -> Markup {
+    html! {
+        section aria-labelledby="reasons" {
+            h2 #reasons { "Why rows were not loaded" }
+            ul.uploads.reasons {
+                @for finding in findings {
+                    @let code = RowCode::parse(&finding.error_code);
+                    li id={ "reason-" (finding.error_code) } {
+                        div.row {
+                            span.key { @match code { Some(code) => (code.heading()), None => (finding.error_code) } }
+                            span { b { (show::grouped(finding.requests)) } " from line " (show::grouped(finding.first_line)) }
+                        }
+                        @if let Some(code) = code { p.under { (code.meaning()) " " (code.mend()) } }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Some of the rows that were not loaded: enough to see what is wrong, too little to see who.
+fn not_loaded(batch: &Batch, rejects: &[Reject]) -> Markup {
+    let all: u64 = ["DUPLICATE", "SKIPPED", "INVALID"].into_iter().map(|status| batch.count(status)).sum();
+    html! {
+        section aria-labelledby="rejects" {
+            h2 #rejects { "Rows not loaded" }
+            table.cards.plain role="table" {
+                thead role="rowgroup" {
+                    tr role="row" {
+                        th.number role="columnheader" scope="col" { "Line" }
+                        th role="columnheader" scope="col" { "Target" }
+                        th role="columnheader" scope="col" { "What is wrong" }
+                    }
+                }
+                tbody role="rowgroup" {
+                    @for reject in rejects {
+                        tr role="row" id={ "reject-" (reject.row_number) } {
+                            td.number role="cell" data-label="Line" { (show::grouped(u64::from(reject.line))) }
+                            td role="cell" data-label="Target" { (show::target(&reject.target)) }
+                            td.wide role="cell" data-label="What is wrong" { (reject.message) }
+                        }
+                    }
+                }
+            }
+            @if all > rejects.len() as u64 { p.muted.more { "The first " (rejects.len()) " of " (show::grouped(all)) ". All of them, to mend: " code { "batchdrop rejects " (batch.batch_id) } } }
+        }
+    }
+}
+
+fn first_rows(rows: &[Request]) -> Markup {
+    html! {
+        section aria-labelledby="rows" {
+            h2 #rows { "The first rows, as they were read" }
+            table.cards.plain role="table" {
+                thead role="rowgroup" {
+                    tr role="row" {
+                        th.number role="columnheader" scope="col" { "Line" }
+                        th role="columnheader" scope="col" { "Target" }
+                        th role="columnheader" scope="col" { "Status" }
+                        th role="columnheader" scope="col" { "Variables" }
+                    }
+                }
+                tbody role="rowgroup" {
+                    @for row in rows {
+                        tr role="row" id={ "row-" (row.row_number) } {
+                            td.number role="cell" data-label="Line" { (show::grouped(u64::from(row.line))) }
+                            td role="cell" data-label="Target" { (show::target(&row.target)) }
+                            td role="cell" data-label="Status" { (show::request_status(&row.request_status)) }
+                            td.wide role="cell" data-label="Variables" {
+                                @let names = row.request_variables.as_object().map(|object| object.len()).unwrap_or(0);
+                                span.muted { (show::counted(names as u64, "value, not shown", "values, not shown")) }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// What happened, by whose doing.
+fn timeline(batch: &Batch, events: &[BatchEvent], zone: Tz) -> Markup {
+    let step = |at: DateTime<Utc>, what: &str, more: Markup| {
+        html! { li { span.what { (what) } (show::time(at, zone)) (more) } }
+    };
+    let took = |from, to| html! { span.under { "after " (show::between(from, to)) } };
+    html! {
+        section aria-labelledby="timeline" {
+            h2 #timeline { "What happened" }
+            ol.timeline.card {
+                (step(batch.seen_at, "Seen in the bucket", html! {}))
+                (step(batch.claimed_at, "Taken by a worker", took(batch.seen_at, batch.claimed_at)))
+                @for event in events {
+                    (step(event.at, word_of(&event.event), html! {
+                        @if event.sequence == 0 { (took(batch.claimed_at, batch.created_at)) }
+                        @if let Some(actor) = &event.actor { span.under { "by " (actor) } }
+                        @if let Some(until) = event.expires_on { @if event.event == "EXPIRY_SET" { span.under { "at " (show::time(until, zone)) } } }
+                        @if let (Some(reason), true) = (&event.reason, event.sequence > 0) { p.reason { (reason) } }
+                    }))
+                }
+            }
+        }
+    }
+}
+
+/// An event of a batch, for people. The set may grow.
+fn word_of(event: &str) -> &str {
+    match event {
+        "PUBLISHED" => "Published",
+        "FAILED" => "Failed",
+        "HELD" => "Held",
+        "RESUMED" => "Resumed",
+        "CANCELED" => "Canceled",
+        "EXPIRY_SET" => "Expiry set",
+        "EXPIRED" => "Expired",
+        other => other,
+    }
+}
+
+fn facts(batch: &Batch) -> Markup {
+    let named = |text: &Option<String>, none: &str| match text.as_deref() {
+        None => None,
+        Some("") => Some(none.to_owned()),
+        Some(text) => Some(text.to_owned()),
+    };
+    let delimiter = batch.delimiter.as_deref().map(|delimiter| match delimiter {
+        "," => "comma".to_owned(),
+        ";" => "semicolon".to_owned(),
+        "\\t" => "tab".to_owned(),
+        "|" => "vertical bar".to_owned(),
+        other => other.to_owned(),
+    });
+    let facts = [
+        ("Encoding", named(&batch.encoding, "")),
+        ("Delimiter", delimiter),
+        ("Quote", named(&batch.quote, "none")),
+        ("Quote within", named(&batch.quote_escape, "none")),
+        ("Line ends", batch.newline.as_deref().map(str::to_uppercase)),
+        ("Packed", batch.compression.clone()),
+        ("Header", batch.header_line.map(|line| format!("line {line}"))),
+        ("Size", Some(show::bytes(batch.bytes_read))),
+        ("Date in the name", batch.filename_date.map(|date| date.to_string())),
+        ("Upload", Some(show::grouped(batch.upload_id.unsigned_abs()))),
+    ];
+    html! {
+        section aria-labelledby="facts" {
+            h2 #facts { "The file" }
+            dl.facts.card {
+                @for (name, value) in facts {
+                    @if let Some(value) = value { div { dt { (name) } dd { (value) } } }
+                }
+                @if let Some(hash) = &batch.sha256 { div.whole { dt { "SHA-256" } dd { code { (hash) } } } }
+            }
+        }
+    }
+}
+
+/// The same content, in other batches.
+fn others(batch: &Batch, others: &[Batch], zone: Tz) -> Markup {
+    html! {
+        section aria-labelledby="same" {
+            h2 #same { "The same content" }
+            ul.uploads {
+                @for other in others {
+                    li id={ "same-" (other.batch_id) } {
+                        div.row {
+                            a href={ "/batches/" (other.batch_id) } { (other.batch_id) }
+                            (show::status(other.status.as_str()))
+                        }
+                        p.under {
+                            @if other.upload_filename != batch.upload_filename { (other.upload_filename.as_deref().unwrap_or("no name")) ", " }
+                            (show::time(other.created_at, zone))
+                        }
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,256 @@
+//! All batches, the newest first, with filters.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::extract::{Query, State};
+use axum::response::{IntoResponse as _, Response};
+use chrono::{DateTime, NaiveDate, Utc};
+use chrono_tz::Tz;
+use maud::{Markup, html};
+use serde::Deserialize;
+
+use super::layout::{Frame, Here};
+use super::viewer::Viewer;
+use super::{Page, Problem, show, uploads};
+use crate::model::{Batch, BatchQuery, BatchStatus};
+
+/// Batches on a page.
+const PAGE: u32 = 50;
+const STATUSES: [&str; 5] = ["ACTIVE", "PAUSED", "FAILED", "CANCELED", "EXPIRED"];
+
+/// What is looked for, as the form sends it: what is left blank does not count, and neither does what makes no sense.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Filter {
+    name: String,
+    campaign: String,
+    status: String,
+    from: String,
+    to: String,
+    page: String,
+}
+
+impl Filter {
+    /// The fields that choose, as they stand in an address.
+    fn fields(&self) -> [(&'static str, &str); 5] {
+        [
+            ("name", self.name.trim()),
+            ("campaign", &self.campaign),
+            ("status", &self.status),
+            ("from", &self.from),
+            ("to", &self.to),
+        ]
+    }
+
+    fn is_blank(&self) -> bool {
+        self.fields().iter().all(|(_, value)| value.is_empty())
+    }
+
+    /// From 1.
+    fn page(&self) -> u64 {
+        self.page.parse().unwrap_or(1).clamp(1, 1_000_000)
+    }
+
+    /// The address of another page of the same.
+    fn address_of(&self, page: u64) -> String {
+        let page = page.to_string();
+        let fields = self.fields().into_iter().chain([("page", page.as_str())]).filter(|(_, value)| !value.is_empty());
+        let encode = |text| percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC);
+        let pairs: Vec<_> = fields.map(|(name, value)| format!("{name}={}", encode(value))).collect();
+        format!("/?{}", pairs.join("&"))
+    }
+
+    fn query(&self, zone: Tz) -> BatchQuery {
+        let given = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        let day = |text: &str| text.parse::<NaiveDate>().ok();
+        BatchQuery {
+            filename: given(self.name.trim()),
+            campaign_name: given(&self.campaign),
+            status: BatchStatus::parse(&self.status),
+            created_from: day(&self.from).and_then(|day| beginning_of(day, zone)),
+            created_before: day(&self.to).and_then(|day| beginning_of(day.succ_opt()?, zone)),
+            offset: (self.page() - 1) * u64::from(PAGE),
+            limit: PAGE,
+            ..BatchQuery::default()
+        }
+    }
+}
+
+/// The first moment of a day, which is not midnight everywhere on every day.
+fn beginning_of(day: NaiveDate, zone: Tz) -> Option<DateTime<Utc>> {
+    let mut minutes = (0..24 * 60).step_by(15).filter_map(|minute| day.and_hms_opt(minute / 60, minute % 60, 0));
+    minutes.find_map(|time| time.and_local_timezone(zone).earliest()).map(|time| time.to_utc())
+}
+
+pub(super) async fn list(
+    State(page): State<Arc<Page>>,
+    viewer: Viewer,
+    Query(filter): Query<Filter>,
+) -> Result<Response, Problem> {
+    let frame = Frame::of(&page, &viewer).await?;
+    let found = frame.store.list_batches(&filter.query(page.installation.time_zone)).await?;
+    let spoilt: Vec<&str> =
+        found.batches.iter().filter(|batch| batch.count("INVALID") > 0).map(|batch| batch.batch_id.as_str()).collect();
+    let first_invalid = frame.store.first_invalid(&spoilt).await?;
+    let first_invalid: BTreeMap<String, (u32, String)> =
+        first_invalid.into_iter().map(|first| (first.batch_id, (first.line, first.message))).collect();
+    let is_empty = found.total == 0 && filter.is_blank();
+    let working = uploads::working(&frame).await?;
+    let content = html! {
+        h1 { "Batches" @if found.total > 0 { " " span.total { (show::grouped(found.total)) } } }
+        (working)
+        @if !is_empty { (form(&page, &filter)) }
+        section #batches aria-label="Batches" {
+            @if is_empty {
+                (nothing_yet(frame.bucket))
+            } @else if found.batches.is_empty() {
+                div.empty { p { "No batch is like that." } p { a href="/" { "Show all batches" } } }
+            } @else {
+                (table(&page, &found.batches, &first_invalid))
+                (pages(&filter, found.total))
+            }
+        }
+    };
+    Ok(frame.show(Here::Batches, "Batches", &content).into_response())
+}
+
+fn form(page: &Page, filter: &Filter) -> Markup {
+    let mut campaigns: Vec<&str> = page.installation.campaigns.iter().map(String::as_str).collect();
+    if !filter.campaign.is_empty() && !campaigns.contains(&filter.campaign.as_str()) {
+        campaigns.push(&filter.campaign); // of a batch whose campaign is not configured any more
+    }
+    html! {
+        form.filters role="search" aria-label="Filter batches" method="get" action="/" data-keep {
+            div.field.wide { label for="name" { "File name" } input #name type="search" name="name" value=(filter.name) autocomplete="off"; }
+            (choice("campaign", "Campaign", &campaigns, &filter.campaign))
+            (choice("status", "Status", &STATUSES, &filter.status))
+            div.field { label for="from" { "From" } input #from type="date" name="from" value=(filter.from); }
+            div.field { label for="to" { "To" } input #to type="date" name="to" value=(filter.to); }
+            div.buttons {
+                button type="submit" { "Filter" }
+                @if !filter.is_blank() { a href="/" { "Show all" } }
+            }
+        }
+    }
+}
+
+fn choice(name: &str, label: &str, words: &[&str], chosen: &str) -> Markup {
+    html! {
+        div.field {
+            label for=(name) { (label) }
+            select id=(name) name=(name) {
+                option value="" { "all" }
+                @for word in words { option value=(word) selected[*word == chosen] { (word) } }
+            }
+        }
+    }
+}
+
+fn pages(filter: &Filter, total: u64) -> Markup {
+    let (page, last) = (filter.page(), total.div_ceil(u64::from(PAGE)));
+    html! {
+        @if last > 1 {
+            nav.pages aria-label="Pages of batches" {
+                @if page > 1 { a href=(filter.address_of(page - 1)) rel="prev" { "Newer" } } @else { span {} }
+                span.muted { "page " (show::grouped(page)) " of " (show::grouped(last)) }
+                @if page < last { a href=(filter.address_of(page + 1)) rel="next" { "Older" } } @else { span {} }
+            }
+        }
+    }
+}
+
+/// A table, whose rows are cards on a narrow screen: there its roles, which browsers then forget, are still what they were.
+fn table(page: &Page, batches: &[Batch], first_invalid: &BTreeMap<String, (u32, String)>) -> Markup {
+    let zone = page.installation.time_zone;
+    html! {
+        table.cards role="table" {
+            thead role="rowgroup" {
+                tr role="row" {
+                    @for name in ["Received", "File", "Batch", "Status", "Rows"] { th role="columnheader" scope="col" { (name) } }
+                    th.number role="columnheader" scope="col" { "Took" }
+                }
+            }
+            tbody role="rowgroup" {
+                @for batch in batches {
+                    tr role="row" id={ "batch-" (batch.batch_id) } {
+                        td.when role="cell" data-label="Received" { (show::time(batch.seen_at, zone)) }
+                        td.file role="cell" data-label="File" {
+                            a href={ "/batches/" (batch.batch_id) } { (show::file_name(batch.upload_filename.as_deref().unwrap_or("no name"))) }
+                            span.under { (batch.campaign_name) }
+                        }
+                        td.id role="cell" data-label="Batch" { (batch.batch_id) }
+                        td role="cell" data-label="Status" { (show::status(batch.status.as_str())) }
+                        td.rows role="cell" data-label="Rows" { (rows(batch, first_invalid.get(&batch.batch_id))) }
+                        td.number role="cell" data-label="Took" { (show::between(batch.claimed_at, batch.created_at)) }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// How a batch's rows came out, and the first thing that is wrong.
+fn rows(batch: &Batch, first_invalid: Option<&(u32, String)>) -> Markup {
+    html! {
+        @if let Some(message) = &batch.error_message {
+            p.error { (message) }
+        } @else {
+            (show::bar(&batch.status_counts))
+            p.tally { b { (show::counted(batch.rows_read, "row", "rows")) } " " (show::counts(&batch.status_counts)) }
+            @if let Some((line, message)) = first_invalid {
+                p.error { "Line " (show::grouped(u64::from(*line))) ": " (message) }
+            }
+        }
+    }
+}
+
+/// What to do when there is nothing to see.
+fn nothing_yet(bucket: &str) -> Markup {
+    html! {
+        div.empty {
+            h2 { "No batch yet" }
+            p { "Drop a CSV file here, and it is a batch in a moment:" }
+            @if bucket.starts_with("s3://") {
+                pre tabindex="0" { "aws s3 cp FILE.csv " (bucket.trim_end_matches('/')) "/" }
+            } @else {
+                pre tabindex="0" { "cp FILE.csv " (bucket) "/" }
+            }
+            p { "See first what would become of it, offline and without a trace:" }
+            pre tabindex="0" { "batchdrop check FILE.csv" }
+            p.muted { "A file needs a header line with a column " code { "reference_id" } " and a column " code { "target" } ", or one of their other names." }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn filter() -> Filter {
+        Filter { name: " late & co ".into(), status: "FAILED".into(), page: "3".into(), ..Filter::default() }
+    }
+
+    #[test]
+    fn another_page_is_of_the_same_filter() {
+        assert_eq!(filter().address_of(4), "/?name=late%20%26%20co&status=FAILED&page=4");
+        assert_eq!(filter().query(Tz::UTC).offset, 100);
+        for page in ["", "0", "-1", "x"] {
+            assert_eq!(Filter { page: page.into(), ..Filter::default() }.query(Tz::UTC).offset, 0, "{page}");
+        }
+    }
+
+    #[test]
+    fn days_are_those_of_the_time_zone() {
+        let days = Filter { from: "2025-03-30".into(), to: "2025-03-30".into(), ..Filter::default() };
+        let query = days.query(Tz::Europe__Berlin);
+        assert_eq!(query.created_from.map(|at| at.to_rfc3339()).as_deref(), Some("2025-03-29T23:00:00+00:00"));
+        assert_eq!(query.created_before.map(|at| at.to_rfc3339()).as_deref(), Some("2025-03-30T22:00:00+00:00"));
+        // In Beirut, that day began at one o'clock.
+        let from = days.query(Tz::Asia__Beirut).created_from;
+        assert_eq!(from.map(|at| at.to_rfc3339()).as_deref(), Some("2025-03-29T22:00:00+00:00"));
+        let nonsense =
+            Filter { from: "yesterday".into(), to: "2025-02-30".into(), status: "ODD".into(), ..Filter::default() };
+        assert_eq!(nonsense.query(Tz::UTC), BatchQuery { limit: PAGE, ..BatchQuery::default() });
+    }
+}
