@@ -81,7 +81,7 @@ impl Sample<'_> {
                 Piece { bytes: rest, is_all: self.is_all, is_at_limit: false, grammar: &grammar, columns: width };
             let cut = match cut(piece, &mut cells) {
                 Ok(cut) => cut,
-                Err(Scan::Unfinished { .. }) => {
+                Err(Scan::Unfinished { .. } | Scan::TooManyCells) => {
                     cut_off = Some(cells.len());
                     break;
                 }
@@ -99,7 +99,7 @@ impl Sample<'_> {
                 _ => {}
             }
         }
-        // A header longer than the beginning is judged by the part that is there.
+        // A header that is longer than the beginning, or wider than is allowed, is judged by the part that was cut.
         if let (true, Some(cells)) = (rows.is_empty(), cut_off) {
             rows.push(RowLook { cells, filled: cells, is_broken: false, ..RowLook::default() });
         }

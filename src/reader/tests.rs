@@ -396,6 +396,10 @@ fn limits_are_kept() {
         "Limit exceeded: line 1: the row has more than 3 columns; \
          leave out what is not needed, or ask the operator to raise the limit"
     );
+    // A header that is too wide is known by its delimiter, whatever its names hold.
+    for text in ["a 1,b 2,c 3,d 4\n1,2,3,4\n", "a:1;b:2;c:3;d:4\n1;2;3;4\n"] {
+        assert!(fault(text).contains("more than 3 columns"), "{text}: {}", fault(text));
+    }
     assert_eq!(
         fault("ref_id,phone,a_long_name\n"),
         "Limit exceeded: line 1: the row is longer than 20 bytes; \
