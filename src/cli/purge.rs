@@ -16,6 +16,7 @@ use crate::store::Store;
     after_help = "Deleted are the requests of batches that are older, with all that they hold of a person. The batch, its counts, its
 SHA-256 and the ledger stay, so that the same file is still refused. Keys of unique_within stay while they count.
 A batch with requests that may still be contacted is left, and told: cancel it, let it expire, or say --unfinished.
+So is one whose sender is still owed the answer, since that is made of the requests.
 Files in the bucket are left to the bucket's own rules. It may be killed, and run beside workers, at any time.
 
 Exit codes:
@@ -49,8 +50,9 @@ pub(super) async fn purge(args: &PurgeArgs, config: &Config, store: &Store, json
     let mut table = Table::new(&["BATCH_ID", "REQUESTS", "UNFINISHED", "RESULT"], json);
     let mut left = 0;
     for due in store.due_for_purge(age).await? {
-        let is_left = due.unfinished > 0 && !args.unfinished;
+        let is_left = (due.unfinished > 0 || due.unanswered) && !args.unfinished;
         let result = match (is_left, args.dry_run) {
+            (true, _) if due.unanswered => "left, its answer is owed",
             (true, _) => "left",
             (false, true) => "to be purged",
             (false, false) => {
@@ -63,7 +65,8 @@ pub(super) async fn purge(args: &PurgeArgs, config: &Config, store: &Store, json
         left += usize::from(is_left);
         let cells = vec![due.batch_id.clone(), due.requests.to_string(), due.unfinished.to_string(), result.to_owned()];
         let told = serde_json::json!({
-            "batch_id": due.batch_id, "requests": due.requests, "unfinished": due.unfinished, "result": result,
+            "batch_id": due.batch_id, "requests": due.requests, "unfinished": due.unfinished,
+            "unanswered": due.unanswered, "result": result,
         });
         table.row(cells, &told);
     }
@@ -76,7 +79,9 @@ pub(super) async fn purge(args: &PurgeArgs, config: &Config, store: &Store, json
     }
     table.print();
     if left > 0 {
-        note(&format!("{left} left, with requests that may still be contacted: cancel them, or say --unfinished."));
+        note(&format!(
+            "{left} left, to be contacted or answered yet: cancel them, wait for answers, or say --unfinished."
+        ));
         return Ok(FINDINGS_OR_TROUBLE);
     }
     Ok(OK)

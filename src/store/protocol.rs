@@ -79,6 +79,8 @@ pub struct DueForPurge {
     pub requests: u64,
     /// How many of them may still be contacted.
     pub unfinished: u64,
+    /// Its sender is still owed the answer that is made of them.
+    pub unanswered: bool,
 }
 
 /// An open upload that nobody takes care of, though it could be claimed.

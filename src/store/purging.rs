@@ -19,6 +19,7 @@ macro_rules! purging_sql {
                         batch_id: row.try_get("batch_id")?,
                         requests: unsigned(row.try_get("requests")?),
                         unfinished: unsigned(row.try_get("unfinished")?),
+                        unanswered: row.try_get("unanswered")?,
                     })
                 };
                 let rows = rows.map_err(Error::while_doing(what))?;

@@ -89,6 +89,10 @@ async fn what_may_still_be_contacted_goes_once_it_is_canceled_expired_or_asked_f
         assert_eq!(purge(&app, &["--dry-run"]).1[0]["result"], "to be purged", "{change}");
         app.run_sql(&format!("update batches set {and_back} where batch_id = '{id}'")).await;
     }
+    app.run_sql("update requests set request_status = 'COMPLETED' where request_status = 'PENDING'").await;
+    app.run_sql("update uploads set answer_due_at = '2020-01-02T03:04:05.678Z' where key = 'old.csv'").await;
+    let (code, told) = purge(&app, &[]);
+    assert_eq!((code, &told[0]["result"]), (Some(1), &Value::from("left, its answer is owed")));
     assert_eq!(purge(&app, &["--unfinished"]).0, Some(0));
     assert_eq!(left(&app, &old).await, 0);
 }
