@@ -121,7 +121,7 @@ fn form(page: &Page, filter: &Filter) -> Markup {
         campaigns.push(&filter.campaign); // of a batch whose campaign is not configured any more
     }
     html! {
-        form.filters role="search" aria-label="Filter batches" method="get" action="/" data-keep {
+        form #filters .filters role="search" aria-label="Filter batches" method="get" action="/" data-keep {
             div.field.wide { label for="name" { "File name" } input #name type="search" name="name" value=(filter.name) autocomplete="off"; }
             (choice("campaign", "Campaign", &campaigns, &filter.campaign))
             (choice("status", "Status", &STATUSES, &filter.status))

@@ -27,12 +27,19 @@ function become(old, fresh) {
         if (old.getAttribute(name) !== value) old.setAttribute(name, value);
     }
     const known = new Map([...old.children].filter((child) => child.id).map((child) => [child.id, child]));
+    const stays = new Set([...fresh.children].filter((child) => child.id).map((child) => child.id));
     let next = old.firstChild;
     for (const child of [...fresh.childNodes]) {
         const same = child.id && known.get(child.id);
+        // What is gone is taken away, not moved past: what is moved loses the focus.
+        while (same && next && next !== same && !stays.has(next.id)) {
+            const after = next.nextSibling;
+            next.remove();
+            next = after;
+        }
         if (same && same !== next) old.insertBefore(same, next);
         const partner = same || next;
-        if (!partner || (!same && partner.id && [...fresh.children].some((other) => other.id === partner.id))) {
+        if (!partner || (!same && partner.id && stays.has(partner.id))) {
             old.insertBefore(child, next);
             continue;
         }
