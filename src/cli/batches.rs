@@ -1,4 +1,4 @@
-//! `batches` and `uploads`: what the store knows, for reading.
+//! `batches` and `uploads`: what the store knows. Only hold, resume and cancel change something.
 
 use anyhow::bail;
 use chrono::{DateTime, Utc};
@@ -6,7 +6,8 @@ use clap::{Args, Subcommand};
 
 use super::OK;
 use super::output::{BATCH_HEADER, Table, batch_row, json_line, line, note, printable, sum, thousands};
-use crate::model::{Batch, Upload};
+use super::steer::{SteerArgs, steer};
+use crate::model::{Action, Batch, Upload};
 use crate::store::Store;
 
 #[derive(Debug, Subcommand)]
@@ -16,7 +17,7 @@ pub(super) enum BatchesCommand {
   batchdrop batches list --status FAILED
   batchdrop batches list --json --limit 1 | jq -r .batch_id")]
     List(BatchListArgs),
-    /// Show one batch: its sum, what was found in its rows, its times
+    /// Show one batch: its sum, what was found in its rows, its times, who did what to it
     #[command(after_help = "Exit codes:
   0  shown
   1  there is no such batch, or trouble of ours
@@ -28,6 +29,38 @@ Examples:
         /// Such as 20250401.2
         batch_id: String,
     },
+    /// Hold batches: nobody in them is contacted until they are resumed
+    #[command(after_help = "Exit codes:
+  0  done, or it was so already
+  1  some batch could not be: there is none, or it is FAILED, CANCELED or EXPIRED; or trouble of ours
+  2  wrong usage or configuration
+
+Examples:
+  batchdrop batches hold 20250401.2 --reason 'wrong amounts?' --by ana@example.com")]
+    Hold(SteerArgs),
+    /// Let batches go on that are on hold
+    #[command(after_help = "Exit codes:
+  0  done, or it was so already
+  1  some batch could not be: there is none, or it is FAILED, CANCELED or EXPIRED; or trouble of ours
+  2  wrong usage or configuration
+
+Examples:
+  batchdrop batches resume 20250401.2 20250401.3")]
+    Resume(SteerArgs),
+    /// Call batches off for good; a reason is required
+    #[command(
+        after_help = "What was not contacted yet never is. Keys and content of the batch do not count any more, so that a corrected
+file goes through.
+
+Exit codes:
+  0  done, or it was so already
+  1  some batch could not be: there is none, or it is FAILED, CANCELED or EXPIRED; or trouble of ours
+  2  wrong usage or configuration
+
+Examples:
+  batchdrop batches cancel 20250401.2 --reason 'list of last month'"
+    )]
+    Cancel(SteerArgs),
 }
 
 #[derive(Debug, Args)]
@@ -89,8 +122,11 @@ pub(super) async fn suppression(command: &SuppressionCommand, store: &Store, jso
     Ok(OK)
 }
 
-pub(super) async fn batches(command: &BatchesCommand, store: &Store, json: bool) -> anyhow::Result<u8> {
+pub(super) async fn batches(command: &BatchesCommand, identity: &str, store: &Store, json: bool) -> anyhow::Result<u8> {
     match command {
+        BatchesCommand::Hold(args) => steer(args, Action::Hold, identity, store, json).await,
+        BatchesCommand::Resume(args) => steer(args, Action::Resume, identity, store, json).await,
+        BatchesCommand::Cancel(args) => steer(args, Action::Cancel, identity, store, json).await,
         BatchesCommand::List(args) => {
             let status = args.status.as_deref().map(str::to_uppercase);
             let mut table = Table::new(BATCH_HEADER, json);
@@ -109,16 +145,34 @@ pub(super) async fn batches(command: &BatchesCommand, store: &Store, json: bool)
             };
             let findings = store.findings(batch_id).await?;
             let purged_at = store.purged_at(batch_id).await?;
+            let events = store.events(batch_id).await?;
             if json {
                 let mut value = serde_json::to_value(&batch)?;
                 value["findings"] = serde_json::to_value(&findings)?;
                 value["purged_at"] = serde_json::to_value(purged_at)?;
+                value["events"] = serde_json::to_value(&events)?;
                 json_line(&value);
                 return Ok(OK);
             }
             describe(&batch);
             if let Some(purged_at) = purged_at {
                 line(&format!("Its requests were purged at {}.", time(purged_at)));
+            }
+            // What was published is told above; a history begins with what somebody did to it.
+            if events.len() > 1 {
+                line("");
+                let mut table = Table::new(&["AT", "EVENT", "BY", "REASON"], false);
+                for event in events {
+                    let until = event.expires_on.map(|at| format!("expires {}", time(at)));
+                    let cells = vec![
+                        time(event.at),
+                        event.event,
+                        event.actor.unwrap_or_else(|| "-".to_owned()),
+                        event.reason.or(until).unwrap_or_else(|| "-".to_owned()),
+                    ];
+                    table.row(cells, &serde_json::Value::Null);
+                }
+                table.print();
             }
             if !findings.is_empty() {
                 line("");

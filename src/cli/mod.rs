@@ -13,6 +13,8 @@ mod read;
 mod rejects;
 mod requeue;
 mod run;
+mod shell;
+mod steer;
 mod template;
 mod told;
 
@@ -78,12 +80,13 @@ enum Command {
     Check(check::CheckArgs),
     /// Show files as they are read: plain CSV, whatever they were
     Read(read::ReadArgs),
-    /// Look at batches
+    /// Look at batches, hold them, cancel them
     #[command(
         subcommand,
         after_help = "Examples:
   batchdrop batches list
-  batchdrop batches show 20250401.2"
+  batchdrop batches show 20250401.2
+  batchdrop batches hold 20250401.2 --reason 'wrong amounts?'"
     )]
     Batches(batches::BatchesCommand),
     /// Look at the ledger of uploads
@@ -108,6 +111,10 @@ enum Command {
     Purge(purge::PurgeArgs),
     /// Tell what a code means and how to mend it
     Explain(explain::ExplainArgs),
+    /// Write what a shell needs to complete commands and options
+    Completions(shell::CompletionsArgs),
+    /// Write the manual's pages
+    Man(shell::ManArgs),
     /// Bring the store's schema up to this program's
     #[command(after_help = "Exit codes:
   0  the schema is up to date
@@ -148,13 +155,21 @@ impl Cli {
         if let Command::Explain(args) = &self.command {
             return explain::explain(args, shared.json);
         }
+        match &self.command {
+            Command::Completions(args) => return Ok(shell::completions(args)),
+            Command::Man(args) => return shell::man(args),
+            _ => {} // all others want a configuration
+        }
         let config = shared.load_config()?;
         telemetry::start(&config.log).map_err(anyhow::Error::msg)?;
         match &self.command {
             Command::Run(args) => run::run(args, config, shared.json).await,
             Command::Check(args) => check::check(args, &config, shared.json),
             Command::Read(args) => read::read(args, &config, shared.json),
-            Command::Batches(command) => batches::batches(command, &existing_store(&config).await?, shared.json).await,
+            Command::Batches(command) => {
+                let identity = &config.worker.identity;
+                batches::batches(command, identity, &existing_store(&config).await?, shared.json).await
+            }
             Command::Uploads(command) => batches::uploads(command, &existing_store(&config).await?, shared.json).await,
             Command::Requeue(args) => requeue::requeue(args, &existing_store(&config).await?, shared.json).await,
             Command::Purge(args) => purge::purge(args, &config, &existing_store(&config).await?, shared.json).await,
@@ -162,7 +177,7 @@ impl Cli {
                 batches::suppression(command, &existing_store(&config).await?, shared.json).await
             }
             Command::Rejects(args) => rejects::rejects(args, &existing_store(&config).await?).await,
-            Command::Explain(_) => Ok(OK), // done above, without a configuration
+            Command::Explain(_) | Command::Completions(_) | Command::Man(_) => Ok(OK), // done above
             Command::Migrate => migrate(&config).await,
             Command::Config(ConfigCommand::Check) => config_check(&config, shared.json),
         }

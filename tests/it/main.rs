@@ -17,5 +17,6 @@ mod read;
 mod rows;
 mod serving;
 mod soak;
+mod steering;
 mod store;
 mod support;
