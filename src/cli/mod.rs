@@ -8,6 +8,7 @@ mod excerpt;
 mod explain;
 mod output;
 mod place;
+mod probe;
 mod purge;
 mod read;
 mod rejects;
@@ -40,7 +41,7 @@ pub const SOME_FAILED: u8 = 3;
 /// Drop a CSV in a bucket, get a batch.
 #[derive(Debug, Parser)]
 #[command(
-    version,
+    version = env!("BATCHDROP_VERSION"),
     about,
     max_term_width = 100,
     after_help = "Examples:
@@ -115,6 +116,8 @@ enum Command {
     Completions(shell::CompletionsArgs),
     /// Write the manual's pages
     Man(shell::ManArgs),
+    /// Ask a running worker whether it lives
+    Probe(probe::ProbeArgs),
     /// Bring the store's schema up to this program's
     #[command(after_help = "Exit codes:
   0  the schema is up to date
@@ -178,6 +181,7 @@ impl Cli {
             }
             Command::Rejects(args) => rejects::rejects(args, &existing_store(&config).await?).await,
             Command::Explain(_) | Command::Completions(_) | Command::Man(_) => Ok(OK), // done above
+            Command::Probe(args) => probe::probe(args, &config).await,
             Command::Migrate => migrate(&config).await,
             Command::Config(ConfigCommand::Check) => config_check(&config, shared.json),
         }

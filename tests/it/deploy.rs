@@ -2,7 +2,10 @@
 
 mod aws;
 mod monitoring;
+mod probe;
 mod systemd;
+mod upgrade;
+mod version;
 
 /// The repository's `deploy` directory.
 fn deploy() -> std::path::PathBuf {
