@@ -195,6 +195,18 @@ impl TestApp {
         }
     }
 
+    /// The one number that a query of somebody else's gives.
+    pub async fn number(&self, sql: &str) -> i64 {
+        let sql = sqlx::AssertSqlSafe(sql.to_owned());
+        if self.store_url.starts_with("sqlite") {
+            let mut connection = sqlx::SqliteConnection::connect(&self.store_url).await.expect("the test's database");
+            sqlx::query_scalar(sql).fetch_one(&mut connection).await.expect("a number")
+        } else {
+            let mut connection = sqlx::PgConnection::connect(&self.store_url).await.expect("the test's database");
+            sqlx::query_scalar(sql).fetch_one(&mut connection).await.expect("a number")
+        }
+    }
+
     /// The program, ready to be started with further arguments.
     pub fn command(&self, arguments: &[&str]) -> Command {
         self.command_under(&[], arguments)
