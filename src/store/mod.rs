@@ -379,6 +379,12 @@ impl Store {
         self.inner.same_content(batch_id, limit).await
     }
 
+    /// Replaces some of the changes that senders' reports made to the counts of requests by their sums, which changes no count;
+    /// whether there may be more. See `queries/fold.sql`.
+    pub async fn fold(&self) -> Result<bool, Error> {
+        self.inner.fold().await
+    }
+
     /// What is still to be done for a bucket.
     pub async fn backlog(&self, bucket: &str) -> Result<Backlog, Error> {
         self.inner.backlog(bucket).await

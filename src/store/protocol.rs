@@ -165,6 +165,7 @@ pub(super) trait Protocol:
     async fn requests(&self, batch_id: &str, after: u32, limit: u32) -> Result<Vec<Request>, Error>;
     async fn uploads(&self, status: Option<&str>, limit: u32) -> Result<Vec<Upload>, Error>;
     async fn requeue(&self, which: &Requeued) -> Result<Vec<i64>, Error>;
+    async fn fold(&self) -> Result<bool, Error>;
     async fn backlog(&self, bucket: &str) -> Result<Backlog, Error>;
 }
 

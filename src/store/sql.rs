@@ -3,7 +3,7 @@
 //! PostgreSQL and SQLite have the same queries under the same names, with the same parameters and result columns; sqlx
 //! gives each database types of its own. `ledger_sql!` is therefore a macro and no generic function: inside the module
 //! of one database it writes the whole `Protocol`. The module brings what differs: `Db` (its sqlx database),
-//! `MIGRATIONS`, `BEGIN`, `MAX_LOADS`, `risks`, `begin`, `begin_load` and `begin_load_among`, and a struct of two pools, `writer` and `reader`.
+//! `MIGRATIONS`, `BEGIN`, `MAX_LOADS`, `risks`, `fold`, `begin`, `begin_load` and `begin_load_among`, and a struct of two pools, `writer` and `reader`.
 
 use sqlx::migrate::{Migrate, Migration, MigrationType, Migrator};
 use sqlx::{Connection as _, SqlSafeStr as _, SqlStr};
@@ -561,6 +561,10 @@ macro_rules! ledger_sql {
                 };
                 let query = sqlx::query_scalar(query_file!("requeue")).bind(upload_id).bind(code);
                 query.fetch_all(&self.writer).await.map_err(Error::while_doing("requeue uploads"))
+            }
+
+            async fn fold(&self) -> Result<bool, Error> {
+                fold(&self.writer).await
             }
 
             async fn backlog(&self, bucket: &str) -> Result<Backlog, Error> {

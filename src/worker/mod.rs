@@ -9,6 +9,7 @@ mod discovery;
 mod intake;
 mod reading;
 mod suppression;
+mod tally;
 mod watch;
 
 use std::future::poll_fn;

@@ -104,9 +104,10 @@ impl Worker {
         let mut tasks = JoinSet::new();
         tasks.spawn(run.clone().discover());
         let beating = AbortOnDropHandle::new(tokio::spawn(beat()));
-        // Draining lists everything; notices are left to a worker that stays.
+        // Draining lists everything, and folds at its end; notices are left to a worker that stays.
         if mode == Mode::Watch {
             tasks.spawn(run.clone().listen());
+            tasks.spawn(run.clone().keep_counts_short());
         }
         for _ in 0..run.slots {
             tasks.spawn(run.clone().slot(Work::Uploads));
@@ -118,6 +119,9 @@ impl Worker {
                 tracing::error!("a task of the worker failed");
                 run.troubled.store(true, Ordering::Relaxed);
             }
+        }
+        if mode == Mode::Drain {
+            run.shorten_counts().await;
         }
         drop(beating);
         if mode == Mode::Drain && self.leaves_work().await {

@@ -34,10 +34,12 @@ mod listing;
 mod loading;
 mod numbers;
 mod plans;
+mod roles;
 mod schema;
 mod senders;
 mod server;
 mod steering;
+mod tally;
 
 const BUCKET: &str = "s3://drop";
 /// Longer than any test.
@@ -68,7 +70,7 @@ impl Place {
 
     pub async fn postgres() -> Place {
         let url = fresh_database().await;
-        let pool = PgPoolOptions::new().max_connections(4).connect_lazy(&url).unwrap();
+        let pool = PgPoolOptions::new().max_connections(6).connect_lazy(&url).unwrap();
         Place { url, pool: Pool::Postgres(pool), _folder: None }
     }
 

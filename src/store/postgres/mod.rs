@@ -46,6 +46,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (5, "extensions", include_str!("migrations/0005_extensions.sql")),
     (6, "steering", include_str!("migrations/0006_steering.sql")),
     (9, "same content", include_str!("migrations/0009_same_content.sql")),
+    (10, "tally", include_str!("migrations/0010_tally.sql")),
     (12, "purge", include_str!("migrations/0012_purge.sql")),
 ];
 
@@ -95,6 +96,18 @@ async fn risks(pool: &Pool<Db>) -> Result<Vec<String>, Error> {
         )
     };
     Ok(off.into_iter().map(told).collect())
+}
+
+/// Changes of the tally that are folded at once: a transaction of some milliseconds.
+const CHANGES_A_FOLD: i64 = 10_000;
+
+async fn fold(pool: &Pool<Db>) -> Result<bool, Error> {
+    let folded: i64 = sqlx::query_scalar(query_file!("fold"))
+        .bind(CHANGES_A_FOLD)
+        .fetch_one(pool)
+        .await
+        .map_err(Error::while_doing("fold counts"))?;
+    Ok(folded == CHANGES_A_FOLD)
 }
 
 async fn begin(pool: &Pool<Db>) -> Result<Transaction<'static, Db>, Error> {

@@ -18,7 +18,7 @@ every_store! {
     the_views_have_the_documented_columns_in_order
 }
 
-const MIGRATIONS: [&str; 8] = [
+const MIGRATIONS: [&str; 9] = [
     "0001 ledger, batches, requests",
     "0002 dialect",
     "0003 keys, suppression",
@@ -26,6 +26,7 @@ const MIGRATIONS: [&str; 8] = [
     "0005 extensions",
     "0006 steering",
     "0009 same content",
+    "0010 tally",
     "0012 purge",
 ];
 

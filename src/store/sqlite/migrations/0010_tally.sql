@@ -1,0 +1,1 @@
+-- Nothing to be done: here counts are kept in place, and a file has no roles. See PostgreSQL's migration of the same number.
