@@ -47,8 +47,8 @@ async fn rights(place: &Place, role: &str) -> Vec<String> {
              where relnamespace = 'public'::regnamespace and relkind in ('r', 'v', 'm', 'p') and attnum > 0 and not attisdropped
                and has_column_privilege('{role}', pg_class.oid, attnum, right_name)
              union all
-             select 'USAGE ' || relname from pg_class
-             where relnamespace = 'public'::regnamespace and relkind = 'S' and has_sequence_privilege('{role}', oid, 'USAGE, SELECT, UPDATE')
+             select 'USAGE ' || seqrelid::regclass from pg_sequence
+             where has_sequence_privilege('{role}', seqrelid, 'USAGE, SELECT, UPDATE')
              union all
              select 'CREATE in the schema' where has_schema_privilege('{role}', 'public', 'CREATE')
              order by 1"
