@@ -141,7 +141,6 @@ async fn the_sender_reports_through_the_view_and_does_nothing_else() {
         "insert into public.request_tally (batch_key, request_status, change) values (1, 'COMPLETED', 1)",
         "update public.batches set status = 'CANCELED'",
         "select * from public.suppressed_targets",
-        "delete from requests",
     ] {
         assert_refused(&mut sender, sql).await;
     }
