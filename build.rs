@@ -28,7 +28,7 @@ fn main() {
         (Some(commit), None) => format!("{version} ({commit})"),
         (None, _) => version,
     };
-    println!("cargo::rustc-env=BATCHDROP_VERSION={version}");
+    println!("cargo::rustc-env=PROGRAM_VERSION={version}");
 }
 
 /// The commit that is checked out, if this directory is a repository of its own and not a part of another's.

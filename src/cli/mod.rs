@@ -41,7 +41,7 @@ pub const SOME_FAILED: u8 = 3;
 /// Drop a CSV in a bucket, get a batch.
 #[derive(Debug, Parser)]
 #[command(
-    version = env!("BATCHDROP_VERSION"),
+    version = env!("PROGRAM_VERSION"),
     about,
     max_term_width = 100,
     after_help = "Examples:

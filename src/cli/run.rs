@@ -78,7 +78,7 @@ pub(super) async fn run(args: &RunArgs, mut config: Config, json: bool) -> anyho
     let doing = if args.once { "draining" } else { "watching" };
     note(&format!(
         "batchdrop {}: {doing} {}, batches go to {}",
-        env!("BATCHDROP_VERSION"),
+        env!("PROGRAM_VERSION"),
         printable(bucket.name()),
         config.store.shown_url()
     ));

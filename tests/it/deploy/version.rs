@@ -60,7 +60,7 @@ impl Tree {
         let ran =
             script.env_remove("BATCHDROP_COMMIT").env_remove("SOURCE_DATE_EPOCH").envs(told.iter().copied()).output();
         let said = String::from_utf8(ran.expect("the script runs").stdout).expect("text");
-        said.lines().find_map(|line| line.strip_prefix("cargo::rustc-env=BATCHDROP_VERSION=")).expect("told").to_owned()
+        said.lines().find_map(|line| line.strip_prefix("cargo::rustc-env=PROGRAM_VERSION=")).expect("told").to_owned()
     }
 }
 
