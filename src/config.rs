@@ -20,6 +20,7 @@ use crate::reader::Limits;
 use crate::serve::ServeConfig;
 use crate::store::StoreConfig;
 use crate::telemetry::LogConfig;
+use crate::webhook::{Webhook, WebhookConfig};
 use crate::worker::WorkerConfig;
 pub use format::{Aliases, Told, are_named, told};
 
@@ -48,6 +49,8 @@ pub struct Config {
     pub campaigns: BTreeMap<String, CampaignConfig>,
     /// The suppression lists, by name.
     pub suppression: BTreeMap<String, SuppressionConfig>,
+    /// The programs that are told what happened, by name.
+    pub webhooks: BTreeMap<String, WebhookConfig>,
 }
 
 /// The `[retention]` section.
@@ -201,6 +204,29 @@ impl Config {
         self.suppression.iter().map(|(name, section)| section.list(name)).collect()
     }
 
+    /// The webhooks, with their secrets, as whoever delivers needs them.
+    pub fn webhooks(&self) -> Result<Vec<Webhook>, ConfigError> {
+        let webhooks = self.webhooks.iter().map(|(name, section)| {
+            Webhook::new(name, section).map_err(|why| ConfigError(format!("webhooks.{name}.{why}")))
+        });
+        webhooks.collect()
+    }
+
+    fn check_webhooks(&self) -> Result<(), ConfigError> {
+        let campaigns = self.campaigns()?;
+        for (name, section) in &self.webhooks {
+            let wrong = |why: &str| Err(ConfigError(format!("webhooks.{name}.{why}")));
+            if let Some(problem) = section.problem() {
+                return wrong(&problem);
+            }
+            let is_unknown = |name: &&String| campaigns.iter().all(|campaign| campaign.name != **name);
+            if let Some(unknown) = section.campaigns.iter().flatten().find(is_unknown) {
+                return wrong(&format!("campaigns names {unknown:?}, and there is no such campaign"));
+            }
+        }
+        Ok(())
+    }
+
     /// Behind the lists that a campaign names come those that count everywhere.
     fn add_lists(&self, campaign: &mut Campaign) -> Result<(), ConfigError> {
         let is_email = |channel: Option<Channel>| channel == Some(Channel::Email);
@@ -237,6 +263,7 @@ impl Config {
         self.campaigns()?;
         self.suppression_lists()?;
         self.retention.requests()?;
+        self.check_webhooks()?;
         if !self.worker.identity.contains('@') {
             return Err(ConfigError(
                 "worker.identity must be an e-mail address; batches carry it as last_updated_by".into(),
@@ -463,7 +490,7 @@ fn override_key(table: &mut Table, name: &str, value: &str) -> Result<(), Config
         || ConfigError(format!("{name} names no configuration key; keys are written like BATCHDROP_STORE_URL"));
     let (section, key) = rest.split_once('_').ok_or_else(unknown)?;
     let value = scalar(value);
-    if section == "campaigns" || section == "suppression" {
+    if ["campaigns", "suppression", "webhooks"].contains(&section) {
         let Some(Value::Table(named)) = table.get_mut(section) else { return Err(unknown()) };
         // The longest name first, so that `late_payments` is not taken for `late`.
         let mut names: Vec<String> = named.keys().cloned().collect();
@@ -638,6 +665,16 @@ mod tests {
                 "[suppression.stop]\nmax_age = '7d'",
                 &[],
                 "suppression.stop.max_age needs files: nobody tells when others filled the table",
+            ),
+            (
+                "[webhooks.ops]\nurl = 'https://example.com'\ncampaigns = ['a']",
+                &[],
+                "webhooks.ops.campaigns names \"a\", and there is no such campaign",
+            ),
+            (
+                "[webhooks.ops]\nurl = 'https://example.com'",
+                &[("BATCHDROP_WEBHOOKS_OPS_EVENTS", "[]")],
+                "webhooks.ops.events must name one event at least; leave it out for all of them",
             ),
             (
                 "[campaigns.a]\nid = 1\nfiles = 'x'\nunique = []",

@@ -22,7 +22,7 @@
 //! | 2 | [`worker`] | one upload's life, and the loop around it |
 //! | 2 | [`serve`] | probes and metrics over HTTP |
 //! | 1 | [`reader`], [`rules`] | pure and synchronous: bytes to rows, rows to verdicts |
-//! | 1 | [`bucket`], [`store`] | the edges: folder and S3, PostgreSQL and SQLite |
+//! | 1 | [`bucket`], [`store`], [`webhook`] | the edges: folder and S3, PostgreSQL and SQLite, other programs |
 //! | 0 | [`model`], [`telemetry`], `fail_point` | the words; what is logged and measured; where a test lets us fail |
 //!
 //! # What can go wrong
@@ -40,4 +40,5 @@ pub mod rules;
 pub mod serve;
 pub mod store;
 pub mod telemetry;
+pub mod webhook;
 pub mod worker;

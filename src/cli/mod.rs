@@ -18,6 +18,7 @@ mod shell;
 mod steer;
 mod template;
 mod told;
+mod webhooks;
 
 use std::path::{Path, PathBuf};
 
@@ -104,6 +105,14 @@ enum Command {
   batchdrop suppression list"
     )]
     Suppression(batches::SuppressionCommand),
+    /// Look at what other programs are told, and try it
+    #[command(
+        subcommand,
+        after_help = "Examples:
+  batchdrop webhooks list
+  batchdrop webhooks test ops"
+    )]
+    Webhooks(webhooks::WebhooksCommand),
     /// Write the rows of a batch that were not loaded, for mending
     Rejects(rejects::RejectsArgs),
     /// Have uploads that came to nothing worked on again
@@ -179,6 +188,10 @@ impl Cli {
             Command::Suppression(command) => {
                 batches::suppression(command, &existing_store(&config).await?, shared.json).await
             }
+            Command::Webhooks(webhooks::WebhooksCommand::List(args)) => {
+                webhooks::list(args, &existing_store(&config).await?, shared.json).await
+            }
+            Command::Webhooks(webhooks::WebhooksCommand::Test { name }) => webhooks::test(name, &config).await,
             Command::Rejects(args) => rejects::rejects(args, &existing_store(&config).await?).await,
             Command::Explain(_) | Command::Completions(_) | Command::Man(_) => Ok(OK), // done above
             Command::Probe(args) => probe::probe(args, &config).await,
@@ -255,6 +268,7 @@ async fn migrate(config: &Config) -> anyhow::Result<u8> {
 fn config_check(config: &Config, json: bool) -> anyhow::Result<u8> {
     let router = router(config)?;
     lists(config)?;
+    config.webhooks()?;
     let mut table = output::Table::new(
         &[
             "ID",

@@ -1,6 +1,7 @@
 //! `run`: the worker, and what is shown of its work.
 
 use std::io::IsTerminal as _;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -52,7 +53,7 @@ pub(super) async fn run(args: &RunArgs, mut config: Config, json: bool) -> anyho
         config.serve.listen = args.listen;
         config.serve.problem().map_or(Ok(()), |problem| Err(ConfigError(problem)))?;
     }
-    let (router, lists) = (super::router(&config)?, super::lists(&config)?);
+    let (router, lists, webhooks) = (super::router(&config)?, super::lists(&config)?, config.webhooks()?);
     let stop = CancellationToken::new();
     tokio::spawn(heed_signals(stop.clone()));
     let server = serve(&config, &stop).await?;
@@ -89,7 +90,16 @@ pub(super) async fn run(args: &RunArgs, mut config: Config, json: bool) -> anyho
     let (news, heard) = unbounded_channel();
     let showing = tokio::spawn(show(heard, store.clone(), json));
     let mode = if args.once { Mode::Drain } else { Mode::Watch };
-    let worker = Worker::new(bucket, store.clone(), router, lists, config.limits, config.worker, news);
+    let worker = Arc::new(Worker {
+        bucket,
+        store: store.clone(),
+        router,
+        lists,
+        webhooks,
+        limits: config.limits,
+        config: config.worker,
+        news,
+    });
     let stopped = worker.run(mode, stop).await;
     drop(worker); // and with it the sender of news, which ends the showing
     showing.await?;

@@ -117,6 +117,8 @@ pub struct BatchDraft {
     pub reference_column: Option<u32>,
     /// Which of them is the target, from 1.
     pub target_column: Option<u32>,
+    /// The names of the webhooks that are told when the batch is published, or has failed.
+    pub webhooks: Vec<String>,
 }
 
 /// How the columns of a batch's file stood in it.

@@ -15,6 +15,7 @@ pub mod row;
 pub mod steering;
 pub mod suppression;
 pub mod upload;
+pub mod webhook;
 
 pub use batch::{Batch, BatchDraft, BatchStatus, SentColumns, Verdicts};
 pub use campaign::{Campaign, Channel, Extensions, KeyField, TableSchema};
@@ -27,3 +28,4 @@ pub use row::{CellSpan, Header, Problem, Row};
 pub use steering::{Action, BatchEvent, Steered, Steering, Step, refusal};
 pub use suppression::{ListState, SuppressionList};
 pub use upload::{Claim, Object, OwedAnswer, Upload, UploadStatus};
+pub use webhook::{Event, Message, MessageState};

@@ -169,6 +169,7 @@ impl Shared {
             held: backlog.held,
             claimed: backlog.claimed,
             answers_due: backlog.answers_due,
+            messages_due: backlog.messages_due,
             oldest_waiting_seconds: backlog.oldest_waiting_seconds,
         })
     }

@@ -24,6 +24,8 @@ mod purging;
 mod steering;
 #[macro_use]
 mod watching;
+#[macro_use]
+mod webhooks;
 mod error;
 mod postgres;
 mod protocol;
@@ -35,9 +37,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::{
-    Batch, BatchDraft, BatchEvent, BatchPage, BatchQuery, Claim, FileCode, KeyScope, Known, ListState, Lookup, Object,
-    OwedAnswer, Questions, Reject, Request, RowChunk, SentColumns, Steered, Steering, Upload, UploadPage, UploadQuery,
-    UploadStatus, Verdicts,
+    Batch, BatchDraft, BatchEvent, BatchPage, BatchQuery, Claim, FileCode, KeyScope, Known, ListState, Lookup, Message,
+    MessageState, Object, OwedAnswer, Questions, Reject, Request, RowChunk, SentColumns, Steered, Steering, Upload,
+    UploadPage, UploadQuery, UploadStatus, Verdicts,
 };
 pub use error::{Error, ErrorKind};
 pub use protocol::{Backlog, DueForPurge, Finding, FirstInvalid, Neglected, Outcome, Published, Requeued};
@@ -163,7 +165,8 @@ impl Store {
         self.inner.retry(claim, trouble, wait).await
     }
 
-    /// Ends the upload without a batch: REJECTED (no campaign takes it), GONE, or LOADED for a suppression list.
+    /// Ends the upload without a batch, and tells no webhook: GONE, or LOADED for a suppression list; REJECTED, see
+    /// [`Store::reject`].
     pub async fn end(
         &self,
         claim: &Claim,
@@ -172,6 +175,12 @@ impl Store {
         message: &str,
     ) -> Result<(), Error> {
         self.inner.end(claim, status, code, message).await
+    }
+
+    /// Ends the upload as REJECTED (no campaign takes it, or it cannot be used as a suppression list), and has these webhooks
+    /// told.
+    pub async fn reject(&self, claim: &Claim, code: FileCode, message: &str, webhooks: &[String]) -> Result<(), Error> {
+        self.inner.reject(claim, code, message, webhooks).await
     }
 
     /// Ends the upload in a FAILED batch without requests; returns its `batch_id`.
@@ -383,6 +392,44 @@ impl Store {
     /// whether there may be more. See `queries/fold.sql`.
     pub async fn fold(&self) -> Result<bool, Error> {
         self.inner.fold().await
+    }
+
+    /// Claims the message that has been due longest to a webhook; `None` where none is. No two callers are given the same one
+    /// while its lease lasts.
+    pub async fn claim_message(&self, webhook: &str, lease: Duration) -> Result<Option<Message>, Error> {
+        self.inner.claim_message(webhook, lease).await
+    }
+
+    /// Gives a message back; another worker may claim it at once, and the try does not count.
+    pub async fn give_back_message(&self, message: &Message) -> Result<(), Error> {
+        self.inner.give_back_message(message).await
+    }
+
+    /// Gives a message back that could not be delivered, to be claimed again not before `wait` is over; or gives it up, if
+    /// `patience` is over since it was written, and then returns true.
+    pub async fn put_off_message(
+        &self,
+        message: &Message,
+        trouble: &str,
+        wait: Duration,
+        patience: Duration,
+    ) -> Result<bool, Error> {
+        self.inner.put_off_message(message, trouble, wait, patience).await
+    }
+
+    /// The message is delivered, or given up for the reason that is told.
+    pub async fn end_message(&self, message: &Message, given_up: Option<&str>) -> Result<(), Error> {
+        self.inner.end_message(message, given_up).await
+    }
+
+    /// What webhooks were told or are to be told, the newest first.
+    pub async fn messages(
+        &self,
+        status: Option<&str>,
+        webhook: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<MessageState>, Error> {
+        self.inner.messages(status, webhook, limit).await
     }
 
     /// What is still to be done for a bucket.

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use super::Error;
 use crate::model::{
-    Batch, BatchDraft, BatchEvent, BatchPage, BatchQuery, Claim, FileCode, KeyScope, Known, ListState, Lookup, Object,
-    OwedAnswer, Questions, Reject, Request, RowChunk, SentColumns, Steered, Steering, Upload, UploadPage, UploadQuery,
-    UploadStatus, Verdicts,
+    Batch, BatchDraft, BatchEvent, BatchPage, BatchQuery, Claim, FileCode, KeyScope, Known, ListState, Lookup, Message,
+    MessageState, Object, OwedAnswer, Questions, Reject, Request, RowChunk, SentColumns, Steered, Steering, Upload,
+    UploadPage, UploadQuery, UploadStatus, Verdicts,
 };
 
 /// What came of publishing a load.
@@ -56,6 +56,8 @@ pub struct Backlog {
     pub oldest_waiting_seconds: Option<f64>,
     /// Answers that can be claimed now.
     pub answers_due: u64,
+    /// Messages that webhooks are still to be told, now or later; of any bucket.
+    pub messages_due: u64,
     /// How often the answer was tried, of those owed and in nobody's hands, that was tried least; `None` where there is none.
     pub fewest_tries: Option<u32>,
 }
@@ -124,7 +126,7 @@ pub struct Finding {
 
 #[async_trait::async_trait]
 pub(super) trait Protocol:
-    Answers + Listing + SteeringProtocol + PurgingProtocol + Watching + Send + Sync
+    Answers + Listing + SteeringProtocol + PurgingProtocol + Watching + Webhooks + Send + Sync
 {
     async fn migrate(&self) -> Result<Vec<String>, Error>;
     async fn risks(&self) -> Result<Vec<String>, Error>;
@@ -182,6 +184,28 @@ pub(super) trait ListProtocol: Send {
     async fn targets(&mut self, targets: Vec<String>) -> Result<(), Error>;
     async fn publish(self: Box<Self>, claim: &Claim, verdicts: Verdicts) -> Result<String, Error>;
     async fn discard(self: Box<Self>) -> Result<(), Error>;
+}
+
+/// The part that is about webhooks.
+#[async_trait::async_trait]
+pub(super) trait Webhooks {
+    async fn reject(&self, claim: &Claim, code: FileCode, message: &str, webhooks: &[String]) -> Result<(), Error>;
+    async fn claim_message(&self, webhook: &str, lease: Duration) -> Result<Option<Message>, Error>;
+    async fn give_back_message(&self, message: &Message) -> Result<(), Error>;
+    async fn put_off_message(
+        &self,
+        message: &Message,
+        trouble: &str,
+        wait: Duration,
+        patience: Duration,
+    ) -> Result<bool, Error>;
+    async fn end_message(&self, message: &Message, given_up: Option<&str>) -> Result<(), Error>;
+    async fn messages(
+        &self,
+        status: Option<&str>,
+        webhook: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<MessageState>, Error>;
 }
 
 /// The part that is about answers.

@@ -220,6 +220,7 @@ macro_rules! ledger_sql {
                 .await?
                 .ok_or_else(|| Error::permanent("a FAILED batch met the rule on repeats, which leaves it out"))?;
             let fault = Some((Some(code), message));
+            tell_of_batch(&mut transaction, claim, &batch_id, draft, Verdicts::default(), Some((code, message))).await?;
             settle(&mut *transaction, claim, UploadStatus::Failed, Some(&batch_id), fault).await?;
             transaction.commit().await.map_err(Error::commit_unknown)?;
             Ok(batch_id)
@@ -271,6 +272,7 @@ macro_rules! ledger_sql {
                     .await
                     .map_err(Error::while_doing("count a batch's requests"))?;
             }
+            tell_of_batch(&mut transaction, claim, &batch_id, draft, verdicts, None).await?;
             // The fence comes last: until here another worker could take the claim over, from here on it waits for
             // this row, and finds it settled.
             settle(&mut *transaction, claim, UploadStatus::Loaded, Some(&batch_id), None).await?;
@@ -579,6 +581,7 @@ macro_rules! ledger_sql {
                         next_due_seconds: row.try_get("next_due_seconds")?,
                         oldest_waiting_seconds: row.try_get("oldest_waiting_seconds")?,
                         answers_due: unsigned(row.try_get("answers_due")?),
+                        messages_due: unsigned(row.try_get("messages_due")?),
                         fewest_tries: row.try_get::<Option<i32>, _>("fewest_tries")?.map(i32::unsigned_abs),
                     })
                 };

@@ -144,6 +144,7 @@ pub struct Metrics {
     list_calls: Family<ResultLabel, Counter>,
     lease_losses: Counter,
     answers: Family<OutcomeLabel, Counter>,
+    webhook_deliveries: Family<OutcomeLabel, Counter>,
     notices: Family<ResultLabel, Counter>,
     last_success: Seconds,
     heartbeat: Seconds,
@@ -154,6 +155,7 @@ pub struct Metrics {
     claimed: Gauge,
     oldest_waiting: Seconds,
     answers_due: Gauge,
+    messages_due: Gauge,
 }
 
 /// The metrics of this process.
@@ -215,6 +217,11 @@ impl Metrics {
                 Counter::default(),
             ),
             answers: all.add("answers", "Tries to answer an upload (receipt, rejects), by outcome", Family::default()),
+            webhook_deliveries: all.add(
+                "webhook_deliveries",
+                "Tries to deliver a message to a webhook, by outcome",
+                Family::default(),
+            ),
             notices: all.add(
                 "notices",
                 "Notices of what was dropped (messages of a queue, closed files of a folder), by what came of them",
@@ -256,6 +263,11 @@ impl Metrics {
                 Seconds::default(),
             ),
             answers_due: all.add("answers_due", "Of the ledger: answers that can be given now", Gauge::default()),
+            messages_due: all.add(
+                "webhook_messages_due",
+                "Of the store: messages that webhooks are still to be told, now or later",
+                Gauge::default(),
+            ),
             registry: all.0,
         };
         metrics.export_zeros();
@@ -277,6 +289,9 @@ impl Metrics {
         }
         for outcome in ["given", "put_off", "given_back", "lost"] {
             drop(self.answers.get_or_create(&OutcomeLabel { outcome }));
+        }
+        for outcome in ["delivered", "put_off", "given_up", "given_back", "lost"] {
+            drop(self.webhook_deliveries.get_or_create(&OutcomeLabel { outcome }));
         }
         for result in ["heeded", "not_understood", "error"] {
             drop(self.notices.get_or_create(&ResultLabel { result }));
@@ -338,6 +353,11 @@ impl Metrics {
         self.answers.get_or_create(&OutcomeLabel { outcome }).inc();
     }
 
+    /// A webhook's message was tried: `delivered`, `put_off`, `given_up`, `given_back` or `lost`.
+    pub fn told(&self, outcome: &'static str) {
+        self.webhook_deliveries.get_or_create(&OutcomeLabel { outcome }).inc();
+    }
+
     /// A notice was dealt with: `heeded`, `not_understood`, or `error` where a message of the queue comes again.
     pub fn noticed(&self, result: &'static str) {
         self.notices.get_or_create(&ResultLabel { result }).inc();
@@ -368,6 +388,7 @@ impl Metrics {
             self.held.set(signed(ledger.held));
             self.claimed.set(signed(ledger.claimed));
             self.answers_due.set(signed(ledger.answers_due));
+            self.messages_due.set(signed(ledger.messages_due));
             self.oldest_waiting.set(ledger.oldest_waiting_seconds.unwrap_or(0.0).max(0.0));
         }
     }
@@ -392,6 +413,8 @@ pub struct Ledger {
     pub claimed: u64,
     /// Answers that can be given now.
     pub answers_due: u64,
+    /// Messages that webhooks are still to be told.
+    pub messages_due: u64,
     /// Age of the one that waits longest.
     pub oldest_waiting_seconds: Option<f64>,
 }

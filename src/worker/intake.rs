@@ -20,8 +20,8 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use super::reading::{Interrupted, Reading, Said, read_and_judge};
-use super::{Ending, Worker, unless_it_panics, until_lost};
-use crate::model::{BatchDraft, Campaign, Claim, Fault, FileCode, Header, KeyScope, Lookup, UploadStatus};
+use super::{Ending, Worker, backoff, unless_it_panics, until_lost};
+use crate::model::{BatchDraft, Campaign, Claim, Event, Fault, FileCode, Header, KeyScope, Lookup, UploadStatus};
 use crate::reader::{HeaderRules, Limits};
 use crate::rules::filename_date;
 use crate::store::{self, ErrorKind, Load, Outcome, Published};
@@ -35,6 +35,8 @@ const PIECES_UNDER_WAY: usize = 4;
 const CHUNKS_UNDER_WAY: usize = 2;
 /// How often a load looks whether another one of its campaign, whose keys count for it, has ended.
 const TURN_LOOK: Duration = Duration::from_millis(100);
+/// The longest wait between two attempts.
+const LONGEST_WAIT: Duration = Duration::from_secs(600);
 /// How often the fate of a commit is asked for, a second apart, before the lease is left to run out.
 const OUTCOME_QUESTIONS: u32 = 10;
 
@@ -133,7 +135,8 @@ impl Worker {
             }
             // work_on ends faults itself; one that comes this far did so before its campaign was known.
             Err(Halt::Fault(fault)) => {
-                let ended = self.store.end(claim, UploadStatus::Rejected, Some(fault.code), &fault.message()).await;
+                let webhooks = self.webhooks_for(Event::UploadRejected, None);
+                let ended = self.store.reject(claim, fault.code, &fault.message(), &webhooks).await;
                 ended.map(|()| Ending::Rejected { fault })
             }
         };
@@ -224,7 +227,7 @@ impl Worker {
             return Err(halt);
         }
         let load = load.ok_or_else(|| Halt::Trouble("a file without rows came through the reader".into()))?;
-        let draft = self.draft(claim, campaign, reading);
+        let draft = self.draft(claim, campaign, reading, Event::BatchLoaded);
         let loaded = Instant::now();
         metrics().took(Stage::Load, loaded - opened);
         reach("publish", claim)?;
@@ -284,12 +287,12 @@ impl Worker {
     }
 
     async fn fail(&self, claim: &Claim, campaign: &Campaign, reading: &Reading, fault: Fault) -> Result<Ending, Halt> {
-        let draft = self.draft(claim, campaign, reading);
+        let draft = self.draft(claim, campaign, reading, Event::BatchFailed);
         let batch_id = self.store.fail(claim, &draft, fault.code, &fault.message()).await?;
         Ok(Ending::Failed { batch_id, code: fault.code })
     }
 
-    fn draft(&self, claim: &Claim, campaign: &Campaign, reading: &Reading) -> BatchDraft {
+    fn draft(&self, claim: &Claim, campaign: &Campaign, reading: &Reading, event: Event) -> BatchDraft {
         let header = reading.header.as_ref();
         BatchDraft {
             campaign_id: campaign.id,
@@ -309,6 +312,7 @@ impl Worker {
             column_names: header.map(|header| header.names.clone()).unwrap_or_default(),
             reference_column: header.map(|header| header.reference_id as u32 + 1),
             target_column: header.map(|header| header.target as u32 + 1),
+            webhooks: self.webhooks_for(event, Some(&campaign.name)),
         }
     }
 
@@ -344,16 +348,8 @@ impl Worker {
 
     /// How long what was put off rests before it is tried again.
     pub(super) fn wait_before_next(&self, attempt: u32) -> Duration {
-        let chance = (uuid::Uuid::new_v4().as_u128() % 1000) as f64 / 1000.0;
-        backoff(Duration::from_millis(self.config.retry_ms), attempt, chance)
+        backoff(Duration::from_millis(self.config.retry_ms), attempt, LONGEST_WAIT)
     }
-}
-
-/// Four times as long after each attempt, ten minutes at most, and up to a quarter more or less as chance (0 to 1) has it, so
-/// that what failed together is not tried together again.
-fn backoff(first: Duration, attempt: u32, chance: f64) -> Duration {
-    let wait = first.saturating_mul(4u32.saturating_pow(attempt.saturating_sub(1).min(10)));
-    wait.min(Duration::from_secs(600)).mul_f64(0.75 + chance / 2.0)
 }
 
 fn reach(step: &str, claim: &Claim) -> Result<(), Halt> {
@@ -413,17 +409,5 @@ async fn fetch(mut body: bucket::Body, bytes: mpsc::Sender<Result<Bytes, bucket:
         if bytes.send(piece).await.is_err() {
             return;
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn each_wait_is_four_times_the_one_before_and_ten_minutes_at_most() {
-        let seconds = |attempt, chance| backoff(Duration::from_secs(1), attempt, chance).as_secs_f64();
-        assert_eq!([1, 2, 3, 4, 5, 6, 1000].map(|attempt| seconds(attempt, 0.5)), [1., 4., 16., 64., 256., 600., 600.]);
-        assert_eq!([0.0, 0.25, 0.75, 1.0].map(|chance| seconds(2, chance)), [3.0, 3.5, 4.5, 5.0]);
     }
 }

@@ -2,9 +2,10 @@
 //!
 //! `watch` is the outer loop: discover, claim, bound, drain, stop; `discovery` is its part that finds. `intake` is one upload's life from top to bottom;
 //! `reading` is its half that runs beside the async side, on a thread of its own. Every upload that ends, ends in a
-//! [`Report`], said once. `answer` then tells the person who dropped it, through the bucket.
+//! [`Report`], said once. `answer` then tells the person who dropped it, through the bucket, and `deliveries` other programs.
 
 mod answer;
+mod deliveries;
 mod discovery;
 mod intake;
 mod reading;
@@ -15,7 +16,6 @@ mod watch;
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
-use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -28,6 +28,7 @@ use crate::reader::Limits;
 use crate::rules::{Lists, Router};
 use crate::store::{self, Store};
 use crate::telemetry::{self, Outcome};
+use crate::webhook::Webhook;
 pub use answer::rejects_file;
 pub use watch::{Mode, Stopped};
 
@@ -155,28 +156,34 @@ pub enum News {
 
 /// Everything that working on uploads takes. Shared by all of a worker's tasks; nothing in it changes.
 pub struct Worker {
-    bucket: Bucket,
-    store: Store,
-    router: Router,
-    lists: Lists,
-    limits: Limits,
-    config: WorkerConfig,
-    news: UnboundedSender<News>,
+    /// Where files are dropped.
+    pub bucket: Bucket,
+    /// Where batches are kept.
+    pub store: Store,
+    /// The campaigns.
+    pub router: Router,
+    /// The suppression lists.
+    pub lists: Lists,
+    /// The programs that are told.
+    pub webhooks: Vec<Webhook>,
+    /// How much of a file is taken.
+    pub limits: Limits,
+    /// How it works.
+    pub config: WorkerConfig,
+    /// Told of every upload that ends.
+    pub news: UnboundedSender<News>,
 }
 
-impl Worker {
-    /// Puts a worker together. `news` is told of every upload that ends.
-    pub fn new(
-        bucket: Bucket,
-        store: Store,
-        router: Router,
-        lists: Lists,
-        limits: Limits,
-        config: WorkerConfig,
-        news: UnboundedSender<News>,
-    ) -> Arc<Worker> {
-        Arc::new(Worker { bucket, store, router, lists, limits, config, news })
-    }
+/// How long what was put off rests after its so-manieth attempt: four times as long after each, and up to a quarter more or
+/// less by chance, so that what failed together is not tried together again.
+fn backoff(first: Duration, attempt: u32, longest: Duration) -> Duration {
+    let chance = (uuid::Uuid::new_v4().as_u128() % 1000) as f64 / 1000.0;
+    backoff_by(first, attempt, longest, chance)
+}
+
+fn backoff_by(first: Duration, attempt: u32, longest: Duration, chance: f64) -> Duration {
+    let wait = first.saturating_mul(4u32.saturating_pow(attempt.saturating_sub(1).min(10)));
+    wait.min(longest).mul_f64(0.75 + chance / 2.0)
 }
 
 /// Does the work; `None` where it panicked, which is a bug of ours. The worker goes on: of what the work shares with others
@@ -203,5 +210,18 @@ where
             // The fence decides in the end; a renewal that failed is only a greater risk of losing work.
             Err(error) => tracing::warn!(upload_id, error = telemetry::chain(&error), "lease not renewed"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_wait_is_four_times_the_one_before_and_never_longer_than_the_longest() {
+        let longest = Duration::from_secs(600);
+        let seconds = |attempt, chance| backoff_by(Duration::from_secs(1), attempt, longest, chance).as_secs_f64();
+        assert_eq!([1, 2, 3, 4, 5, 6, 1000].map(|attempt| seconds(attempt, 0.5)), [1., 4., 16., 64., 256., 600., 600.]);
+        assert_eq!([0.0, 0.25, 0.75, 1.0].map(|chance| seconds(2, chance)), [3.0, 3.5, 4.5, 5.0]);
     }
 }

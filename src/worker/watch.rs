@@ -1,7 +1,7 @@
 //! The outer loop: discover, claim, bound, drain, stop.
 //!
 //! `discovery` enters what lies in the bucket in the ledger. A fixed number of slots claim from the ledger and work, as many
-//! on uploads as on answers. They know of each other through the ledger alone, and so does any other worker on the same store.
+//! on uploads as on answers, and one for each webhook. They know of each other through the ledger alone, and so does any other worker on the same store.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -41,7 +41,7 @@ const DRAIN_PATIENCE: u32 = 5;
 /// How often each answer is tried before draining leaves it, as trouble of ours, to the next run.
 const DRAIN_TRIES: u32 = 3;
 /// How long an idle slot sleeps before it looks by itself: for retries that are due and leases that ran out.
-const IDLE: Duration = Duration::from_secs(1);
+pub(super) const IDLE: Duration = Duration::from_secs(1);
 
 /// From this attempt on, an upload that a worker died with is worked on alone. So a file that kills its worker takes two attempts
 /// of its neighbours at most; and after one restart, which ends many leases at once, everything goes on in parallel.
@@ -62,8 +62,8 @@ pub(super) struct Run {
     pub(super) discovered: AtomicBool,
     /// Rung by the discovery for each new upload; heard by idle slots for uploads.
     pub(super) arrivals: Notify,
-    /// Rung for each upload that ends; heard by idle slots for answers.
-    endings: Notify,
+    /// Rung for each upload that ends; heard by idle slots for answers and for webhooks.
+    pub(super) endings: Notify,
     /// Held by the slot that claims an upload, until there is room for it: others claim none meanwhile.
     turn: Mutex<()>,
     /// Read by each slot that works on an upload beside others; written by one that works alone.
@@ -112,6 +112,9 @@ impl Worker {
         for _ in 0..run.slots {
             tasks.spawn(run.clone().slot(Work::Uploads));
             tasks.spawn(run.clone().slot(Work::Answers));
+        }
+        for webhook in &self.webhooks {
+            tasks.spawn(run.clone().deliver_to(webhook.clone()));
         }
         while let Some(ended) = tasks.join_next().await {
             if ended.is_err() {
@@ -277,7 +280,7 @@ impl Run {
         Ok(true)
     }
 
-    fn is_done(&self) -> bool {
+    pub(super) fn is_done(&self) -> bool {
         self.mode == Mode::Drain && self.drained.load(Ordering::Acquire)
     }
 
@@ -329,6 +332,11 @@ impl Run {
             () = tokio::time::sleep(time) => {}
             () = self.stop.cancelled() => {}
         }
+    }
+
+    /// Trouble of ours is left to the next run.
+    pub(super) fn leave_trouble(&self) {
+        self.troubled.store(true, Ordering::Relaxed);
     }
 
     fn count_fault(&self, code: FileCode) {

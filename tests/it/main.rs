@@ -20,3 +20,4 @@ mod soak;
 mod steering;
 mod store;
 mod support;
+mod webhooks;

@@ -260,6 +260,7 @@ fn draft(file: &str, rows: &[Row]) -> BatchDraft {
         column_names: ["name", "ref.id", "Phone", "amount"].map(str::to_owned).to_vec(),
         reference_column: Some(2),
         target_column: Some(3),
+        webhooks: Vec::new(),
     }
 }
 

@@ -11,16 +11,16 @@ use sqlx::{ConnectOptions as _, Connection as _, Pool, Row as _, Transaction};
 use super::keys::KEYS_A_PIECE;
 use super::protocol::{
     Answers, Backlog, DueForPurge, Finding, ListProtocol, Listing, LoadProtocol, Outcome, Protocol, Published,
-    PurgingProtocol, Requeued, SteeringProtocol,
+    PurgingProtocol, Requeued, SteeringProtocol, Webhooks,
 };
 use super::sql::{batch_id, check_conservation, unsigned};
 use super::writing::{Pieces, Writing, Written};
 use super::{Error, StoreConfig};
 use crate::model::{
-    Action, Batch, BatchDraft, BatchEvent, BatchOrder, BatchPage, BatchQuery, BatchStatus, Claim, Direction, FileCode,
-    Holder, KeyField, KeyScope, Known, ListState, Lookup, Object, OwedAnswer, Questions, Reject, Request, RowChunk,
-    SentColumns, Steered, Steering, Step, Upload, UploadPage, UploadQuery, UploadStatus, Verdicts, fold_address,
-    refusal,
+    Action, Batch, BatchDraft, BatchEvent, BatchOrder, BatchPage, BatchQuery, BatchStatus, Claim, Direction, Event,
+    FileCode, Holder, KeyField, KeyScope, Known, ListState, Lookup, Message, MessageState, Object, OwedAnswer,
+    Questions, Reject, Request, RowChunk, SentColumns, Steered, Steering, Step, Upload, UploadPage, UploadQuery,
+    UploadStatus, Verdicts, fold_address, refusal,
 };
 use insert::{Encoded, Inserts};
 use statement::Locked;
@@ -35,6 +35,7 @@ listing_sql!(Sqlite, "queries");
 steering_sql!(Sqlite);
 purging_sql!(Sqlite);
 watching_sql!(Sqlite);
+webhooks_sql!(Sqlite, "queries");
 
 const MAX_LOADS: usize = 1;
 
@@ -48,6 +49,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (4, "answers", include_str!("migrations/0004_answers.sql")),
     (5, "extensions", include_str!("migrations/0005_extensions.sql")),
     (6, "steering", include_str!("migrations/0006_steering.sql")),
+    (7, "webhooks", include_str!("migrations/0007_webhooks.sql")),
     (9, "same content", include_str!("migrations/0009_same_content.sql")),
     (10, "tally", include_str!("migrations/0010_tally.sql")),
     (12, "purge", include_str!("migrations/0012_purge.sql")),

@@ -244,6 +244,7 @@ async fn another_buckets_uploads_are_left_alone(place: &Place) {
             next_due_seconds: None,
             oldest_waiting_seconds: None,
             answers_due: 0,
+            messages_due: 0,
             fewest_tries: None
         }
     );

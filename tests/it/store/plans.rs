@@ -43,6 +43,7 @@ fn daily_round() -> [(&'static str, &'static str, &'static str, &'static [&'stat
         "backlog"("'s3://drop'");
         "claim_answer"("'s3://drop'", "'token'", "60.0");
         "answered"("7", "'token'");
+        "claim_message"("'ops'", "'token'", "60.0");
         "batch"("'20260101.7'");
         "batch_list"("null", "null", "20");
         "findings"("'20260101.7'");
@@ -85,6 +86,12 @@ async fn populate(place: &Place) {
             "insert into uploads (bucket, key, version, size_bytes, modified_at, available_at)
              select '{BUCKET}', 'open' || i || '.csv', '1', 100, {now}, {now} from {numbers} as n where i <= 50"
         ),
+        format!(
+            "insert into webhook_messages (message_id, webhook, event, data, status, due_at, ended_at)
+             select 'msg_' || i, 'ops', 'batch.loaded', '{{}}', 'DELIVERED', null, {now} from {numbers} as n"
+        ),
+        "insert into webhook_messages (message_id, webhook, event, data) values ('msg_0', 'ops', 'batch.loaded', '{}')"
+            .to_owned(),
         "update uploads set list = 'stop' where key in ('open49.csv', 'open50.csv')".to_owned(),
     ] {
         place.run(&statement).await.unwrap();
@@ -137,7 +144,7 @@ async fn on_sqlite_the_daily_round_reads_no_table_from_end_to_end() {
         let mut session = place.session().await;
         let plan = explain(&mut session, &filled_in(sql, parameters)).await;
         let reads_all = |line: &String| {
-            ["uploads", "batches", "request_rows", "b", "r", "u"]
+            ["uploads", "batches", "request_rows", "webhook_messages", "b", "r", "u"]
                 .iter()
                 .any(|table| line == &format!("SCAN {table}") || line.starts_with(&format!("SCAN {table} USING")))
         };

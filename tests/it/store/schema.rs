@@ -25,6 +25,7 @@ const MIGRATIONS: [&str; 9] = [
     "0004 answers",
     "0005 extensions",
     "0006 steering",
+    "0007 webhooks",
     "0009 same content",
     "0010 tally",
     "0012 purge",

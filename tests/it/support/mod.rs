@@ -8,5 +8,6 @@ pub mod own_postgres;
 pub mod postgres;
 pub mod program;
 pub mod proxy;
+pub mod receiver;
 pub mod recorder;
 pub mod s3;
