@@ -7,7 +7,7 @@ create table webhook_messages (
     webhook       text        not null,
     event         text        not null,
     data          text        not null,
-    upload_id     bigint      references uploads,
+    upload_id     bigint,
     batch_id      text,
     status        text        not null default 'DUE' check (status in ('DUE', 'DELIVERED', 'GIVEN_UP')),
     attempts      integer     not null default 0,
