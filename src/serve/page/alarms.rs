@@ -131,6 +131,7 @@ mod tests {
             next_due_seconds: Some(0.0),
             oldest_waiting_seconds: None,
             answers_due: 0,
+            messages_due: 0,
             fewest_tries: None,
         }
     }

@@ -27,7 +27,7 @@ const SEEN: &str = r#"'[{"key": "new.csv", "version": "1", "size_bytes": 1, "mod
                        {"key": "f7.csv", "version": "1", "size_bytes": 1, "modified_at": "2026-01-01T00:00:00.000Z"}]'"#;
 
 #[rustfmt::skip]
-fn daily_round() -> [(&'static str, &'static str, &'static str, &'static [&'static str]); 19] {
+fn daily_round() -> [(&'static str, &'static str, &'static str, &'static [&'static str]); 20] {
     statements! {
         "record"("'s3://drop'", SEEN);
         "claim"("'s3://drop'", "'token'", "'worker'", "60.0", "null");
