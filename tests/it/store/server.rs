@@ -83,6 +83,39 @@ async fn a_batch_is_read_by_its_key() {
     assert_eq!(place.texts(found).await, ["1R321"]);
 }
 
+/// Page by page, each row is read once, also where the server has not had the time to gather statistics: if each page collected all
+/// that are left, a file of millions of repeats would never be answered.
+#[tokio::test]
+async fn rejects_are_read_once_each_right_after_the_load() {
+    const REJECTS: u32 = 50_000;
+    const PAGE: u32 = 1_000;
+    let place = Place::postgres().await;
+    let store = place.store().await;
+    let batch_id = load_new(&store, "a.csv").await;
+    place.run("delete from request_rows").await.unwrap();
+    let insert = format!(
+        "insert into request_rows (batch_key, row_number, line, request_status, reference_id, target, cells, error_code, error_message)
+         select batch_key, i, i + 1, 'DUPLICATE', 'A1', '+15125550100', array['Ana'], 'DUPLICATE_REFERENCE', 'the same'
+         from batches, generate_series(1, {REJECTS}) as i"
+    );
+    place.run(&insert).await.unwrap();
+    for after in (0..REJECTS).step_by(PAGE as usize) {
+        let page = store.rejects(&batch_id, after, PAGE).await.unwrap();
+        assert!(page.iter().map(|reject| reject.row_number).eq(after + 1..=after + PAGE));
+    }
+    store.close().await; // what its sessions have counted, they tell at their end
+    let read = "select sum(idx_tup_read)::text from pg_stat_user_indexes where relname = 'request_rows'";
+    let mut entries = 0;
+    for _ in 0..100 {
+        entries = place.texts(read).await[0].parse::<u32>().unwrap();
+        if entries >= REJECTS {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert!((REJECTS..2 * REJECTS).contains(&entries), "{entries} entries of an index were read");
+}
+
 /// Ends such of the stores' connections, and says how many.
 async fn cut(place: &Place, such: &str) -> usize {
     // In two steps: in one, PostgreSQL may end a connection before it has looked at the other conditions.
