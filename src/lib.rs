@@ -18,9 +18,9 @@
 //!
 //! | floor | modules | |
 //! |---|---|---|
-//! | 3 | [`cli`], [`config`] | wire the parts together; only they see the whole configuration |
+//! | 4 | [`cli`], [`config`] | wire the parts together; only they see the whole configuration |
+//! | 3 | [`serve`] | probes, metrics and the API over HTTP |
 //! | 2 | [`worker`] | one upload's life, and the loop around it |
-//! | 2 | [`serve`] | probes and metrics over HTTP |
 //! | 1 | [`reader`], [`rules`] | pure and synchronous: bytes to rows, rows to verdicts |
 //! | 1 | [`bucket`], [`store`], [`webhook`] | the edges: folder and S3, PostgreSQL and SQLite, other programs |
 //! | 0 | [`model`], [`telemetry`], `fail_point` | the words; what is logged and measured; where a test lets us fail |

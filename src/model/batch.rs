@@ -8,7 +8,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use super::Dialect;
 
 /// A batch's status. PENDING is never seen from outside: it lasts as long as the loading transaction.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum BatchStatus {
     /// Being loaded.
@@ -26,6 +26,12 @@ pub enum BatchStatus {
 }
 
 impl BatchStatus {
+    /// Every one.
+    pub const ALL: [BatchStatus; 6] = {
+        use BatchStatus::*;
+        [Pending, Active, Paused, Failed, Canceled, Expired]
+    };
+
     /// The word stored and shown.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -40,8 +46,7 @@ impl BatchStatus {
 
     /// The status that a stored word stands for; `None` for a word that this version does not know.
     pub fn parse(word: &str) -> Option<Self> {
-        use BatchStatus::*;
-        [Pending, Active, Paused, Failed, Canceled, Expired].into_iter().find(|status| status.as_str() == word)
+        Self::ALL.into_iter().find(|status| status.as_str() == word)
     }
 }
 
@@ -137,7 +142,8 @@ pub struct SentColumns {
 }
 
 /// A batch as people and programs see it. The first block of fields has the names and meanings of the public SDK.
-#[derive(Debug, Clone, serde::Serialize)]
+#[derive(Debug, Clone, serde::Serialize, utoipa::ToSchema)]
+#[schema(as = BatchDetails)]
 pub struct Batch {
     /// `YYYYMMDD.N`; always text, `20250812.10` is not `20250812.1`.
     pub batch_id: String,

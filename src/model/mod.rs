@@ -22,7 +22,7 @@ pub use campaign::{Campaign, Channel, Extensions, KeyField, TableSchema};
 pub use fault::{Fault, FileCode, RowCode};
 pub use format::{Dialect, Format, Newline};
 pub use keys::{Holder, KeyScope, Known, Lookup, Questions, fold_address};
-pub use query::{BatchOrder, BatchPage, BatchQuery, Direction, UploadPage, UploadQuery};
+pub use query::{BatchOrder, BatchPage, BatchQuery, Direction, RequestQuery, UploadPage, UploadQuery};
 pub use request::{Decision, IntakeStatus, NewRequest, Reject, Request, RowChunk};
 pub use row::{CellSpan, Header, Problem, Row};
 pub use steering::{Action, BatchEvent, Steered, Steering, Step, refusal};

@@ -130,3 +130,12 @@ pub struct UploadPage {
     /// How many there are on all pages.
     pub total: u64,
 }
+
+/// Which requests of a batch.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RequestQuery {
+    /// Exactly this one.
+    pub reference_id: Option<String>,
+    /// Where they stand now; an open set of words.
+    pub status: Option<String>,
+}

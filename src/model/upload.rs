@@ -28,7 +28,7 @@ pub fn base_name(key: &str) -> &str {
 }
 
 /// Where an upload is on its way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum UploadStatus {
     /// Seen, and waiting for a worker (or for its next attempt).
@@ -46,6 +46,12 @@ pub enum UploadStatus {
 }
 
 impl UploadStatus {
+    /// Every one.
+    pub const ALL: [UploadStatus; 6] = {
+        use UploadStatus::*;
+        [Waiting, Claimed, Loaded, Failed, Rejected, Gone]
+    };
+
     /// The word stored in the ledger.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -60,8 +66,7 @@ impl UploadStatus {
 
     /// The status that a stored word stands for; `None` for a word that this version does not know.
     pub fn parse(word: &str) -> Option<Self> {
-        use UploadStatus::*;
-        [Waiting, Claimed, Loaded, Failed, Rejected, Gone].into_iter().find(|status| status.as_str() == word)
+        Self::ALL.into_iter().find(|status| status.as_str() == word)
     }
 }
 
@@ -91,7 +96,7 @@ pub struct Claim {
 }
 
 /// One row of the ledger, for people and dashboards.
-#[derive(Debug, Clone, serde::Serialize)]
+#[derive(Debug, Clone, serde::Serialize, utoipa::ToSchema)]
 pub struct Upload {
     /// Number in the ledger.
     pub upload_id: i64,

@@ -1,12 +1,26 @@
-//! Who may read: whoever shows the token, compared in constant time.
+//! Who may read and who may change things: whoever shows the token, compared in constant time.
+//!
+//! | tokens | reading | changing |
+//! |---|---|---|
+//! | none, on a loopback address only | whoever can reach it, by a loopback name | the same, and from no other site |
+//! | read | who shows it | nobody |
+//! | write | who shows it | who shows it |
+//! | both | who shows either | who shows the write token |
+//!
+//! Where no token is asked for, a page of another site in the user's own browser could ask for the user. Its requests name the
+//! site as `Origin`, or, where it has its name lead here (DNS rebinding), as `Host`: both are refused.
 
 use std::fmt;
+use std::sync::Arc;
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, Method, header};
 use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse as _, Response};
 use subtle::ConstantTimeEq as _;
+
+use super::problem::Problem;
+use super::{ServeConfig, origin};
 
 /// A secret that a client shows. It is never printed.
 #[derive(Clone, PartialEq, serde::Deserialize)]
@@ -30,17 +44,6 @@ impl Token {
     pub(super) fn is(&self, shown: &[u8]) -> bool {
         shown.ct_eq(self.0.as_bytes()).into()
     }
-
-    /// Whether the client shows it.
-    fn is_shown(&self, headers: &HeaderMap) -> bool {
-        let bearer = headers.get(header::AUTHORIZATION).map(|value| value.as_bytes());
-        let bearer = bearer.and_then(|value| {
-            let (scheme, shown) = value.split_at_checked(7)?;
-            scheme.eq_ignore_ascii_case(b"bearer ").then_some(shown)
-        });
-        let key = headers.get("syllable-api-key").map(|value| value.as_bytes());
-        bearer.or(key).is_some_and(|shown| self.is(shown))
-    }
 }
 
 impl fmt::Debug for Token {
@@ -49,37 +52,144 @@ impl fmt::Debug for Token {
     }
 }
 
-/// Lets a request through that shows the token, or where none is needed.
-pub(super) async fn need_token(State(token): State<Option<Token>>, request: Request, next: Next) -> Response {
-    match token {
-        Some(token) if !token.is_shown(request.headers()) => {
-            let text = "show the token: Authorization: Bearer TOKEN\n";
-            (StatusCode::UNAUTHORIZED, [(header::WWW_AUTHENTICATE, "Bearer")], text).into_response()
+/// What somebody wants to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Right {
+    Read,
+    Write,
+}
+
+impl Right {
+    fn needed_by(method: &Method) -> Right {
+        if method.is_safe() { Right::Read } else { Right::Write }
+    }
+}
+
+/// Which tokens give which right.
+#[derive(Debug)]
+pub(super) struct Access {
+    read: Option<Token>,
+    write: Option<Token>,
+}
+
+impl Access {
+    pub(super) fn new(config: &ServeConfig) -> Access {
+        Access { read: config.read_token.clone(), write: config.write_token.clone() }
+    }
+
+    /// Whether a request with these headers may do it.
+    pub(super) fn check(&self, right: Right, headers: &HeaderMap) -> Result<(), Problem> {
+        if right == Right::Write && !is_from_here(headers) {
+            return Err(Problem::forbidden("pages of other sites may change nothing here"));
         }
-        _ => next.run(request).await,
+        if self.read.is_none() && self.write.is_none() {
+            let why = "without a token, ask by the name localhost or 127.0.0.1; or set BATCHDROP_SERVE_READ_TOKEN";
+            return origin::names_loopback(headers).then_some(()).ok_or_else(|| Problem::forbidden(why));
+        }
+        let shown = shown(headers);
+        let is = |token: &Option<Token>| token.as_ref().zip(shown).is_some_and(|(token, shown)| token.is(shown));
+        match (is(&self.read), is(&self.write), right) {
+            (_, true, _) | (true, _, Right::Read) => Ok(()),
+            (true, false, Right::Write) if self.write.is_none() => {
+                Err(Problem::forbidden("nothing may be changed here: there is no BATCHDROP_SERVE_WRITE_TOKEN"))
+            }
+            (true, false, Right::Write) => Err(Problem::forbidden("this token may only read; show the write token")),
+            (false, false, _) => Err(Problem::unauthorized()),
+        }
+    }
+}
+
+/// The token that a client shows, from either header.
+fn shown(headers: &HeaderMap) -> Option<&[u8]> {
+    let bearer = headers.get(header::AUTHORIZATION).and_then(|value| {
+        let (scheme, shown) = value.as_bytes().split_at_checked(7)?;
+        scheme.eq_ignore_ascii_case(b"bearer ").then_some(shown)
+    });
+    bearer.or_else(|| headers.get("syllable-api-key").map(|value| value.as_bytes()))
+}
+
+/// Whether no page of another site has sent it. Programs name no site; a browser does, with all that changes something.
+fn is_from_here(headers: &HeaderMap) -> bool {
+    let names_a_site = headers.contains_key(header::ORIGIN) || headers.contains_key("sec-fetch-site");
+    !names_a_site || origin::is_same(headers)
+}
+
+/// Lets a request through that may do what its method does.
+pub(super) async fn need_token(State(access): State<Arc<Access>>, request: Request, next: Next) -> Response {
+    match access.check(Right::needed_by(request.method()), request.headers()) {
+        Ok(()) => next.run(request).await,
+        Err(problem) => problem.into_response(),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use axum::http::HeaderName;
+
     use super::*;
+
+    const READ: &str = "0123456789abcdef";
+    const WRITE: &str = "fedcba9876543210";
+
+    /// The status of what stands in the way.
+    fn check(read: Option<&str>, write: Option<&str>, right: Right, headers: &[(&'static str, &str)]) -> Option<u16> {
+        let token = |text: Option<&str>| text.map(|text| Token(text.to_owned()));
+        let headers =
+            headers.iter().map(|(name, value)| (HeaderName::from_static(name), value.parse().expect("a header")));
+        let access = Access { read: token(read), write: token(write) };
+        let refused = access.check(right, &headers.collect());
+        refused.err().map(|problem| problem.into_response().status().as_u16())
+    }
 
     #[test]
     fn a_token_is_taken_from_either_header_and_only_whole() {
-        let token = Token("0123456789abcdef".to_owned());
-        let shown = |name: &'static str, value: &'static str| {
-            let mut headers = HeaderMap::new();
-            headers.insert(name, value.parse().expect("a header"));
-            token.is_shown(&headers)
-        };
-        assert!(shown("authorization", "Bearer 0123456789abcdef"));
-        assert!(shown("authorization", "bearer 0123456789abcdef"));
-        assert!(shown("syllable-api-key", "0123456789abcdef"));
+        let shown = |name, value: &str| check(Some(READ), None, Right::Read, &[(name, value)]);
+        assert_eq!(shown("authorization", "Bearer 0123456789abcdef"), None);
+        assert_eq!(shown("authorization", "bearer 0123456789abcdef"), None);
+        assert_eq!(shown("syllable-api-key", "0123456789abcdef"), None);
         for wrong in ["Bearer 0123456789abcde", "Bearer 0123456789abcdeff", "Bearer", "0123456789abcdef", "Basic 0123"]
         {
-            assert!(!shown("authorization", wrong), "{wrong}");
+            assert_eq!(shown("authorization", wrong), Some(401), "{wrong}");
         }
-        assert!(!token.is_shown(&HeaderMap::new()));
-        assert_eq!(format!("{token:?}"), "Token(…)");
+        assert_eq!(check(Some(READ), None, Right::Read, &[]), Some(401));
+        assert_eq!(format!("{:?}", Token(READ.to_owned())), "Token(…)");
+    }
+
+    #[test]
+    fn each_token_gives_its_right() {
+        let key = |token| [("syllable-api-key", token)];
+        for (read, write, shown, may_read, may_write) in [
+            (Some(READ), None, READ, None, Some(403)),
+            (Some(READ), None, WRITE, Some(401), Some(401)),
+            (None, Some(WRITE), WRITE, None, None),
+            (None, Some(WRITE), READ, Some(401), Some(401)),
+            (Some(READ), Some(WRITE), READ, None, Some(403)),
+            (Some(READ), Some(WRITE), WRITE, None, None),
+        ] {
+            let case = format!("{read:?} {write:?} {shown}");
+            assert_eq!(check(read, write, Right::Read, &key(shown)), may_read, "{case}");
+            assert_eq!(check(read, write, Right::Write, &key(shown)), may_write, "{case}");
+        }
+    }
+
+    #[test]
+    fn without_a_token_a_page_of_another_site_gets_nowhere() {
+        let open = |right, headers: &[_]| check(None, None, right, headers);
+        for host in ["localhost", "LOCALHOST:8600", "127.0.0.1:8600", "127.1.2.3", "[::1]:8600"] {
+            assert_eq!(open(Right::Read, &[("host", host)]), None, "{host}");
+            assert_eq!(open(Right::Write, &[("host", host)]), None, "{host}");
+        }
+        for host in ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example:8600", "10.0.0.1", "", "[::2]"] {
+            assert_eq!(open(Right::Read, &[("host", host)]), Some(403), "{host}");
+            assert_eq!(open(Right::Write, &[("host", host)]), Some(403), "{host}");
+        }
+        assert_eq!(open(Right::Read, &[]), Some(403), "no Host at all");
+        let from = |origin| open(Right::Write, &[("host", "127.0.0.1:8600"), ("origin", origin)]);
+        assert_eq!(from("http://127.0.0.1:8600"), None);
+        for origin in ["https://evil.example", "http://127.0.0.1:8601", "http://127.0.0.1", "null", ""] {
+            assert_eq!(from(origin), Some(403), "{origin}");
+        }
+        let with_token = [("host", "x.example"), ("origin", "https://evil.example"), ("syllable-api-key", WRITE)];
+        assert_eq!(check(None, Some(WRITE), Right::Write, &with_token), Some(403));
     }
 }

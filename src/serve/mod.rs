@@ -1,24 +1,30 @@
-//! What a worker tells over HTTP: whether it lives, whether it is ready, and its metrics. It only reads.
+//! What is told and asked over HTTP: probes, metrics, and the API of the published client library.
 //!
 //! | path | answers | for |
 //! |---|---|---|
 //! | `/healthz` | 200 while the worker gives signs of life, else 503 | restarting it |
 //! | `/readyz` | 200 when it has its bucket and its store, else 503 and what is missing | sending it traffic, alarms |
 //! | `/metrics` | OpenMetrics text | Prometheus |
+//! | `/api/v1/outbound/…` | batches, their results and rejects, uploads; see [`api`] | programs |
+//! | `/`, and below | the page; see [`page`] | operators |
+//! | `/openapi.json` | the API's description | whoever writes such a program |
 //!
 //! It serves from the first moment, also while the worker still waits for its servers. The probes are open to whoever can reach
-//! the address; the metrics want the read token where there is one.
+//! the address, and so is the description; all else wants a token where there is one, see `access`. What every answer has to go
+//! through, limits and headers, is in `guard`.
 
 mod access;
+mod api;
+mod guard;
+mod origin;
 mod page;
+mod probes;
+mod problem;
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
-use axum::extract::State;
-use axum::http::{StatusCode, header};
-use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Router, middleware};
 use tokio::net::TcpListener;
@@ -29,29 +35,57 @@ pub use page::Installation;
 use page::Page;
 
 use crate::store::Store;
-use crate::telemetry::{self, Ledger, metrics};
+use crate::telemetry;
+use access::Access;
+use problem::Problem;
 
 /// Where and to whom it is served.
-#[derive(Debug, Clone, Default, PartialEq, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, serde::Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ServeConfig {
     /// Address and port, such as `127.0.0.1:8600`. Not set: nothing is served.
     pub listen: Option<SocketAddr>,
-    /// What a client must show to read, as `Authorization: Bearer TOKEN` or `Syllable-API-Key: TOKEN`. Needed on any other
-    /// address than a loopback one. From the environment: `BATCHDROP_SERVE_READ_TOKEN`.
+    /// What a client must show to read, as `Authorization: Bearer TOKEN` or `Syllable-API-Key: TOKEN`. This or the other token
+    /// is needed on any other address than a loopback one. From the environment: `BATCHDROP_SERVE_READ_TOKEN`.
     pub read_token: Option<Token>,
+    /// What a client must show to change something; it may read as well. From the environment: `BATCHDROP_SERVE_WRITE_TOKEN`.
+    pub write_token: Option<Token>,
+    /// `last_updated_by` of batches that are changed over HTTP, an e-mail address.
+    pub identity: String,
+    /// How many requests a client's address may make, probes left out.
+    pub requests_a_second: NonZeroU32,
+}
+
+impl Default for ServeConfig {
+    fn default() -> Self {
+        ServeConfig {
+            listen: None,
+            read_token: None,
+            write_token: None,
+            identity: "api@localhost".to_owned(),
+            requests_a_second: NonZeroU32::new(100).expect("more than none"),
+        }
+    }
 }
 
 impl ServeConfig {
     /// What is wrong with it, for the operator.
     pub fn problem(&self) -> Option<String> {
         let listen = self.listen?;
-        if let Some(token) = &self.read_token {
-            return token.is_short().then(|| {
-                format!("serve.read_token must have {} characters or more, chosen at random", Token::SHORTEST)
-            });
+        for (name, token) in [("read", &self.read_token), ("write", &self.write_token)] {
+            if token.as_ref().is_some_and(Token::is_short) {
+                let shortest = Token::SHORTEST;
+                return Some(format!("serve.{name}_token must have {shortest} characters or more, chosen at random"));
+            }
         }
-        (!listen.ip().is_loopback()).then(|| {
+        if self.read_token.is_some() && self.read_token == self.write_token {
+            return Some("serve.read_token and serve.write_token must differ: who may read could change things".into());
+        }
+        if !self.identity.contains('@') {
+            return Some("serve.identity must be an e-mail address; batches carry it as last_updated_by".into());
+        }
+        let is_open = self.read_token.is_none() && self.write_token.is_none();
+        (is_open && !listen.ip().is_loopback()).then(|| {
             format!(
                 "serve.listen is {listen}, which others can reach: set a token by BATCHDROP_SERVE_READ_TOKEN, or listen on \
                  127.0.0.1"
@@ -60,16 +94,19 @@ impl ServeConfig {
     }
 }
 
-/// A sign of life that is older than this means that the worker is stuck.
-const STUCK: Duration = Duration::from_secs(30);
-/// How long the store may take to answer a probe or a scrape.
-const PATIENCE: Duration = Duration::from_secs(2);
-
 /// What the answers are made of.
 #[derive(Default)]
 struct Shared {
     /// Set once, when the worker has opened its store: the store, and the bucket's name in the ledger.
     opened: OnceLock<(Store, String)>,
+}
+
+impl Shared {
+    /// The store, once it is open.
+    fn store(&self) -> Result<&Store, Problem> {
+        let opened = self.opened.get().map(|(store, _)| store);
+        opened.ok_or_else(|| Problem::unavailable("the store is not open yet; the log tells what is waited for"))
+    }
 }
 
 /// A server that listens already, and has yet to serve.
@@ -98,18 +135,7 @@ impl Server {
         let Some(address) = config.listen else { return Ok(None) };
         let listener = TcpListener::bind(address).await?;
         let shared = Arc::new(Shared::default());
-        let routes = Router::new()
-            .route("/metrics", get(scrape))
-            .layer(middleware::from_fn_with_state(config.read_token.clone(), access::need_token))
-            .route("/healthz", get(healthz))
-            .route("/readyz", get(readyz))
-            .with_state(shared.clone())
-            .merge(page::routes(Page {
-                shared: shared.clone(),
-                installation,
-                read_token: config.read_token.clone(),
-                write_token: None,
-            }));
+        let routes = routes(config, installation, &shared);
         Ok(Some(Server { listener, shared, routes }))
     }
 
@@ -125,52 +151,32 @@ impl Server {
 
     /// Serves until `stop`.
     pub async fn run(self, stop: CancellationToken) {
-        let served = axum::serve(self.listener, self.routes);
-        if let Err(error) = served.with_graceful_shutdown(stop.cancelled_owned()).await {
+        let routes = self.routes.into_make_service_with_connect_info::<SocketAddr>();
+        let served = axum::serve(self.listener, routes).with_graceful_shutdown(stop.cancelled_owned());
+        if let Err(error) = served.await {
             tracing::error!(error = telemetry::chain(&error), "no longer served");
         }
     }
 }
 
-async fn healthz() -> Response {
-    match metrics().since_heartbeat() {
-        Some(silent) if silent > STUCK => {
-            let text = format!("no sign of life of the worker for {} s\n", silent.as_secs());
-            (StatusCode::SERVICE_UNAVAILABLE, text).into_response()
-        }
-        _ => "ok\n".into_response(),
-    }
-}
-
-async fn readyz(State(shared): State<Arc<Shared>>) -> Response {
-    let is_open = shared.opened.get().is_some();
-    let missing = match (metrics().bucket_is_reachable(), shared.ledger().await.is_some()) {
-        _ if !is_open => "the bucket and the store are not both open yet; the log tells which is waited for\n",
-        (false, _) => "the bucket was not listed the last time, or not yet; the log tells why\n",
-        (true, false) => "the store does not answer; the log tells why\n",
-        (true, true) => return "ready\n".into_response(),
+fn routes(config: &ServeConfig, installation: Installation, shared: &Arc<Shared>) -> Router {
+    let page = Page {
+        shared: shared.clone(),
+        installation,
+        read_token: config.read_token.clone(),
+        write_token: config.write_token.clone(),
     };
-    (StatusCode::SERVICE_UNAVAILABLE, missing).into_response()
-}
-
-async fn scrape(State(shared): State<Arc<Shared>>) -> Response {
-    metrics().ledger(shared.ledger().await);
-    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    ([(header::CONTENT_TYPE, kind)], metrics().text()).into_response()
-}
-
-impl Shared {
-    /// What the ledger counts now; `None` where the store is not open, or does not answer in time.
-    async fn ledger(&self) -> Option<Ledger> {
-        let (store, bucket) = self.opened.get()?;
-        let backlog = tokio::time::timeout(PATIENCE, store.backlog(bucket)).await.ok()?.ok()?;
-        Some(Ledger {
-            waiting: backlog.waiting,
-            held: backlog.held,
-            claimed: backlog.claimed,
-            answers_due: backlog.answers_due,
-            messages_due: backlog.messages_due,
-            oldest_waiting_seconds: backlog.oldest_waiting_seconds,
-        })
-    }
+    let access = Arc::new(Access::new(config));
+    let (api, description) = api::routes(shared, &config.identity);
+    let routes = Router::new()
+        .route("/metrics", get(probes::scrape).with_state(shared.clone()))
+        .merge(api)
+        .layer(middleware::from_fn_with_state(access, access::need_token))
+        .route("/openapi.json", get(description))
+        .merge(page::routes(page))
+        .fallback(async || Problem::not_found("there is nothing here; /openapi.json tells what there is"));
+    let probes = Router::new()
+        .route("/healthz", get(probes::healthz))
+        .route("/readyz", get(probes::readyz).with_state(shared.clone()));
+    guard::limited(routes, config.requests_a_second).merge(guard::headed(probes))
 }

@@ -38,8 +38,8 @@ use std::time::Duration;
 
 use crate::model::{
     Batch, BatchDraft, BatchEvent, BatchPage, BatchQuery, Claim, FileCode, KeyScope, Known, ListState, Lookup, Message,
-    MessageState, Object, OwedAnswer, Questions, Reject, Request, RowChunk, SentColumns, Steered, Steering, Upload,
-    UploadPage, UploadQuery, UploadStatus, Verdicts,
+    MessageState, Object, OwedAnswer, Questions, Reject, Request, RequestQuery, RowChunk, SentColumns, Steered,
+    Steering, Upload, UploadPage, UploadQuery, UploadStatus, Verdicts,
 };
 pub use error::{Error, ErrorKind};
 pub use protocol::{Backlog, DueForPurge, Finding, FirstInvalid, Neglected, Outcome, Published, Requeued};
@@ -323,7 +323,18 @@ impl Store {
 
     /// The requests of a batch with a `row_number` in `after+1 ..= after+limit`.
     pub async fn requests(&self, batch_id: &str, after: u32, limit: u32) -> Result<Vec<Request>, Error> {
-        self.inner.requests(batch_id, after, limit).await
+        self.results(batch_id, &RequestQuery::default(), after, limit).await
+    }
+
+    /// Those requests of a batch that are asked for, of the ones with a `row_number` in `after+1 ..= after+limit`.
+    pub async fn results(
+        &self,
+        batch_id: &str,
+        asked: &RequestQuery,
+        after: u32,
+        limit: u32,
+    ) -> Result<Vec<Request>, Error> {
+        self.inner.results(batch_id, asked, after, limit).await
     }
 
     /// The ledger, the newest first.

@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::Error;
 use crate::model::{
     Batch, BatchDraft, BatchEvent, BatchPage, BatchQuery, Claim, FileCode, KeyScope, Known, ListState, Lookup, Message,
-    MessageState, Object, OwedAnswer, Questions, Reject, Request, RowChunk, SentColumns, Steered, Steering, Upload,
-    UploadPage, UploadQuery, UploadStatus, Verdicts,
+    MessageState, Object, OwedAnswer, Questions, Reject, Request, RequestQuery, RowChunk, SentColumns, Steered,
+    Steering, Upload, UploadPage, UploadQuery, UploadStatus, Verdicts,
 };
 
 /// What came of publishing a load.
@@ -164,7 +164,13 @@ pub(super) trait Protocol:
     async fn batch(&self, batch_id: &str) -> Result<Option<Batch>, Error>;
     async fn batches(&self, status: Option<&str>, campaign: Option<&str>, limit: u32) -> Result<Vec<Batch>, Error>;
     async fn findings(&self, batch_id: &str) -> Result<Vec<Finding>, Error>;
-    async fn requests(&self, batch_id: &str, after: u32, limit: u32) -> Result<Vec<Request>, Error>;
+    async fn results(
+        &self,
+        batch_id: &str,
+        asked: &RequestQuery,
+        after: u32,
+        limit: u32,
+    ) -> Result<Vec<Request>, Error>;
     async fn uploads(&self, status: Option<&str>, limit: u32) -> Result<Vec<Upload>, Error>;
     async fn requeue(&self, which: &Requeued) -> Result<Vec<i64>, Error>;
     async fn fold(&self) -> Result<bool, Error>;

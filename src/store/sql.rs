@@ -541,11 +541,19 @@ macro_rules! ledger_sql {
                 rows.iter().map(read).collect::<Result<_, _>>().map_err(Error::while_doing("count a batch's findings"))
             }
 
-            async fn requests(&self, batch_id: &str, after: u32, limit: u32) -> Result<Vec<Request>, Error> {
+            async fn results(
+                &self,
+                batch_id: &str,
+                asked: &RequestQuery,
+                after: u32,
+                limit: u32,
+            ) -> Result<Vec<Request>, Error> {
                 let query = sqlx::query(query_file!("request_list"))
                     .bind(batch_id)
                     .bind(i64::from(after))
-                    .bind(i64::from(limit));
+                    .bind(i64::from(limit))
+                    .bind(asked.reference_id.as_deref())
+                    .bind(asked.status.as_deref());
                 let rows = query.fetch_all(&self.reader).await.map_err(Error::while_doing("list requests"))?;
                 rows.iter().map(read_request).collect::<Result<_, _>>().map_err(Error::while_doing("list requests"))
             }

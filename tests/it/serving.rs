@@ -1,10 +1,12 @@
 //! What the worker tells over HTTP: metrics that count what happened, and probes that say what is missing.
 
+mod api;
+
 use std::collections::BTreeSet;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use super::support::app::{In, Running, TestApp, To, contacts};
+use crate::support::app::{In, Running, TestApp, To, contacts};
 
 const TOKEN: &str = "a-token-for-this-test-alone";
 

@@ -6,7 +6,7 @@ use maud::{Markup, html};
 
 use super::{Page, show};
 use crate::model::UploadStatus;
-use crate::serve::STUCK;
+use crate::serve::probes::STUCK;
 use crate::store::{Backlog, Error, Neglected};
 use crate::telemetry::{metrics, progress};
 

@@ -10,7 +10,8 @@ use maud::{Markup, html};
 use serde::Deserialize;
 
 use super::session::May;
-use super::{Page, layout, origin, session};
+use super::{Page, layout, session};
+use crate::serve::origin;
 
 #[derive(Deserialize)]
 pub(super) struct Wanted {

@@ -17,7 +17,6 @@ mod batch;
 mod batches;
 mod layout;
 mod login;
-mod origin;
 mod session;
 mod show;
 mod steer;
@@ -36,6 +35,7 @@ use chrono_tz::Tz;
 
 use super::Shared;
 use super::access::Token;
+use super::origin;
 use crate::store::{self, Store};
 use crate::telemetry;
 

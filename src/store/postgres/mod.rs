@@ -19,8 +19,8 @@ use super::{Error, StoreConfig};
 use crate::model::{
     Action, Batch, BatchDraft, BatchEvent, BatchOrder, BatchPage, BatchQuery, BatchStatus, Claim, Direction, Event,
     FileCode, Holder, KeyField, KeyScope, Known, ListState, Lookup, Message, MessageState, Object, OwedAnswer,
-    Questions, Reject, Request, RowChunk, SentColumns, Steered, Steering, Step, Upload, UploadPage, UploadQuery,
-    UploadStatus, Verdicts, fold_address, refusal,
+    Questions, Reject, Request, RequestQuery, RowChunk, SentColumns, Steered, Steering, Step, Upload, UploadPage,
+    UploadQuery, UploadStatus, Verdicts, fold_address, refusal,
 };
 
 type Db = sqlx::Postgres;

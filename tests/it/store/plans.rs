@@ -48,7 +48,7 @@ fn daily_round() -> [(&'static str, &'static str, &'static str, &'static [&'stat
         "batch_list"("null", "null", "20");
         "findings"("'20260101.7'");
         "event_list"("'20260101.7'");
-        "request_list"("'20260101.7'", "0", "100");
+        "request_list"("'20260101.7'", "0", "100", "null", "null");
     }
 }
 
