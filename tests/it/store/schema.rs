@@ -18,7 +18,7 @@ every_store! {
     the_views_have_the_documented_columns_in_order
 }
 
-const MIGRATIONS: [&str; 9] = [
+const MIGRATIONS: [&str; 10] = [
     "0001 ledger, batches, requests",
     "0002 dialect",
     "0003 keys, suppression",
