@@ -20,7 +20,8 @@ use crate::telemetry;
 
 /// Rows of the first page; what they take decides about the next.
 const FIRST_PAGE: u32 = 100;
-const LARGEST_PAGE: u32 = 10_000;
+/// No more: where few rows are found, what they take tells little of the others.
+const LARGEST_PAGE: u32 = 1_000;
 /// What a page may take in memory, as near as the one before it tells.
 const PAGE_BYTES: usize = 1 << 20;
 
@@ -131,7 +132,8 @@ pub(super) async fn results(
     let (store, place) = (api.store()?.clone(), api.download()?);
     let batch = store.batch(&batch_id).await?.ok_or_else(no_such_batch)?;
     let rows = if has_none || batch.status == BatchStatus::Failed { 0 } else { batch.rows_read };
-    let mut pages = Pages { store, batch_id, query, rows, after: 0, limit: FIRST_PAGE, is_first: true };
+    let mut pages =
+        Pages { store, batch_id, query, rows, after: 0, limit: FIRST_PAGE, is_first: true, has_items: false };
     // Before the status is sent, so that a store that is away is told by it.
     let first = pages.next().await?;
     Ok(([(header::CONTENT_TYPE, "application/json")], Body::from_stream(sent(first, pages, place))).into_response())
@@ -167,6 +169,8 @@ struct Pages {
     after: u32,
     limit: u32,
     is_first: bool,
+    /// Whether the list has begun to have items, which the next is parted from.
+    has_items: bool,
 }
 
 impl Pages {
@@ -181,7 +185,7 @@ impl Pages {
             let page = self.store.results(&self.batch_id, &self.query, self.after, self.limit).await?;
             let found = page.len();
             for request in page {
-                if text.len() > 1 || !self.is_first {
+                if std::mem::replace(&mut self.has_items, true) {
                     text.push(b',');
                 }
                 serde_json::to_writer(&mut text, &CommunicationRequestResult::from(request)).map_err(not_json)?;

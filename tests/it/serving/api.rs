@@ -29,7 +29,8 @@ async fn serving(to: To) -> (TestApp, Running, String) {
     ] {
         app.set(key, value);
     }
-    app.drop_file("good.csv", contacts(100, 1)).await;
+    // More rows than a page of the results has.
+    app.drop_file("good.csv", contacts(2_500, 1)).await;
     app.drop_file("empty.csv", "").await;
     let running = app.start(&["run", "--listen", "127.0.0.1:0"]);
     let address = address_of(&app, &running).await;

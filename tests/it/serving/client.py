@@ -1,6 +1,6 @@
 """The published client library against our server: its own models validate whatever we send.
 
-Arguments: address, read token, write token, the batch_id of a batch of 100 rows, that of one that FAILED.
+Arguments: address, read token, write token, the batch_id of a batch of 2,500 rows, that of one that FAILED.
 """
 
 import sys
@@ -41,16 +41,22 @@ assert isinstance(wrong, errors.HTTPValidationError) and wrong.data.detail[0].lo
 
 # Get
 batch = reader.get_by_id(batch_id=good)
-assert batch.status_counts == {"PENDING": 97, "DUPLICATE": 2, "INVALID": 1}, batch
+assert batch.status_counts == {"PENDING": 2422, "DUPLICATE": 43, "INVALID": 35}, batch
 assert batch.last_updated_by == "batchdrop@localhost" and batch.paused is False
 refused(404, reader.get_by_id, batch_id="19990101.1")
 refused(401, stranger.get_by_id, batch_id=good)
 
 # Results
 results = reader.results(batch_id=good)
-assert len(results) == 100 and results[0].request_variables["first_name"] == "Ana", results[0]
-assert [result.request_status for result in reader.results(batch_id=good, status="INVALID")] == [models.RequestStatus.INVALID]
-assert [result.reference_id for result in reader.results(batch_id=good, reference_id="S1-7")] == ["S1-7"]
+assert [result.reference_id for result in results[:49]] == [f"S1-{row}" for row in range(1, 50)]
+assert len(results) == 2500 and results[0].request_variables["first_name"] == "Ana", results[0]
+assert {result.request_status for result in results} == {"PENDING", "DUPLICATE", "INVALID"}
+invalid = reader.results(batch_id=good, status="INVALID")
+assert len(invalid) == 35 and {result.request_status for result in invalid} == {models.RequestStatus.INVALID}
+# Rows of the first page, of a later one, and of the last.
+for row in (7, 1234, 2499):
+    assert [result.reference_id for result in reader.results(batch_id=good, reference_id=f"S1-{row}", status="PENDING")] == [f"S1-{row}"]
+assert reader.results(batch_id=good, status="COMPLETED") == []
 assert reader.results(batch_id=failed) == [] and reader.results(batch_id=good, insights_status="x") == []
 
 # Update
