@@ -19,7 +19,7 @@
 //! | floor | modules | |
 //! |---|---|---|
 //! | 4 | [`cli`], [`config`] | wire the parts together; only they see the whole configuration |
-//! | 3 | [`serve`] | probes, metrics and the API over HTTP |
+//! | 3 | [`serve`] | probes, metrics, the API and the page over HTTP |
 //! | 2 | [`worker`] | one upload's life, and the loop around it |
 //! | 1 | [`reader`], [`rules`] | pure and synchronous: bytes to rows, rows to verdicts |
 //! | 1 | [`bucket`], [`store`], [`webhook`] | the edges: folder and S3, PostgreSQL and SQLite, other programs |

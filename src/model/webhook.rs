@@ -14,14 +14,11 @@ pub enum Event {
     /// An upload became no batch.
     #[serde(rename = "upload.rejected")]
     UploadRejected,
-    /// A file that was due did not come.
-    #[serde(rename = "file.missing")]
-    FileMissing,
 }
 
 impl Event {
     /// All of them.
-    pub const ALL: [Event; 4] = [Event::BatchLoaded, Event::BatchFailed, Event::UploadRejected, Event::FileMissing];
+    pub const ALL: [Event; 3] = [Event::BatchLoaded, Event::BatchFailed, Event::UploadRejected];
 
     /// The word in messages and in the configuration.
     pub fn as_str(self) -> &'static str {
@@ -29,7 +26,6 @@ impl Event {
             Event::BatchLoaded => "batch.loaded",
             Event::BatchFailed => "batch.failed",
             Event::UploadRejected => "upload.rejected",
-            Event::FileMissing => "file.missing",
         }
     }
 }

@@ -174,7 +174,7 @@ mod tests {
     fn config(secret: &str) -> WebhookConfig {
         WebhookConfig {
             url: "https://user:hidden@example.com/hooks?token=hidden".to_owned(),
-            events: Some(vec![Event::BatchFailed, Event::FileMissing]),
+            events: Some(vec![Event::BatchFailed, Event::UploadRejected]),
             campaigns: Some(vec!["late".to_owned()]),
             secret: Some(secret.parse().expect("any text")),
             timeout_seconds: None,

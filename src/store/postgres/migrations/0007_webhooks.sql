@@ -26,7 +26,7 @@ create index webhook_messages_created on webhook_messages (created_at);
 comment on table webhook_messages is 'What webhooks are told: one row a message to one receiver. Rows are never deleted by the worker; ended ones may be.';
 comment on column webhook_messages.message_id is 'The header webhook-id: the same over all tries.';
 comment on column webhook_messages.webhook is 'The name of the section [webhooks.NAME] that the message goes to.';
-comment on column webhook_messages.event is 'batch.loaded, batch.failed, upload.rejected or file.missing.';
+comment on column webhook_messages.event is 'batch.loaded, batch.failed or upload.rejected.';
 comment on column webhook_messages.data is 'What is told, as JSON; nothing of a person.';
 comment on column webhook_messages.upload_id is 'The upload that it tells of.';
 comment on column webhook_messages.batch_id is 'The batch that it tells of.';
