@@ -123,7 +123,7 @@ async fn serve(config: &Config, stop: &CancellationToken) -> anyhow::Result<Opti
     let Some(server) = server else { return Ok(None) };
     metrics().expect_codes(FileCode::ALL.iter().map(|code| code.as_str()));
     if let Some(address) = server.address() {
-        note(&format!("Serving http://{address}/metrics, /healthz and /readyz."));
+        note(&format!("Serving http://{address}/: the page, the API, /metrics and probes."));
     }
     let announcer = server.announcer();
     tokio::spawn(server.run(stop.clone()));
