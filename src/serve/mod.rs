@@ -5,8 +5,8 @@
 //! | `/healthz` | 200 while the worker gives signs of life, else 503 | restarting it |
 //! | `/readyz` | 200 when it has its bucket and its store, else 503 and what is missing | sending it traffic, alarms |
 //! | `/metrics` | OpenMetrics text | Prometheus |
-//! | `/api/v1/outbound/…` | batches, their results and rejects, uploads; see [`api`] | programs |
-//! | `/`, and below | the page; see [`page`] | operators |
+//! | `/api/v1/outbound/…` | batches, their results and rejects, uploads; see `api` | programs |
+//! | `/`, and below | the page; see `page` | operators |
 //! | `/openapi.json` | the API's description | whoever writes such a program |
 //!
 //! It serves from the first moment, also while the worker still waits for its servers. The probes are open to whoever can reach
