@@ -30,18 +30,16 @@ pub(super) async fn steer(
 ) -> anyhow::Result<u8> {
     let by = args.by.as_deref().unwrap_or(identity).to_owned();
     let wish = Steering { action, by, reason: args.reason.clone() };
-    let wish = wish.checked().map_err(anyhow::Error::msg)?;
     let mut table = Table::new(&["BATCH_ID", "STATUS", "RESULT"], json);
     let mut code = OK;
     for batch_id in &args.batch_id {
-        let (status, result) = match store.steer(batch_id, &wish).await? {
-            Steered::Done(batch) => (Some(batch.status), "done".to_owned()),
-            Steered::Unchanged(batch) => (Some(batch.status), "it was so already".to_owned()),
-            Steered::Refused { status, why } => (Some(status), format!("refused: {why}")),
-            Steered::Invalid { why } => anyhow::bail!(why),
-            Steered::Unknown => (None, "there is no such batch; see batchdrop batches list".to_owned()),
+        let (is_done, status, result) = match store.steer(batch_id, &wish).await? {
+            Steered::Done(batch) => (true, Some(batch.status), "done".to_owned()),
+            Steered::Unchanged(batch) => (true, Some(batch.status), "it was so already".to_owned()),
+            Steered::Refused { status, why } => (false, Some(status), format!("refused: {why}")),
+            Steered::Unknown => (false, None, "there is no such batch; see batchdrop batches list".to_owned()),
+            Steered::Invalid { why } => anyhow::bail!(why), // said of the first: nothing was steered
         };
-        let is_done = result == "done" || result == "it was so already";
         if !is_done {
             code = FINDINGS_OR_TROUBLE;
         }
