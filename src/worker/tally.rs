@@ -15,34 +15,28 @@ impl Run {
     pub(super) async fn keep_counts_short(self: Arc<Self>) {
         let mut failures = 0;
         while !self.stop.is_cancelled() {
-            match self.worker.store.fold().await {
-                Ok(true) => {}
-                Ok(false) => {
-                    failures = 0;
-                    self.sleep(LOOK).await;
-                }
-                Err(error) => {
-                    tracing::warn!(
-                        error = telemetry::chain(&error),
-                        "counts were not folded; they are right all the same"
-                    );
-                    self.give_up(&mut failures).await;
-                }
+            if self.shorten_counts().await {
+                failures = 0;
+                self.sleep(LOOK).await;
+            } else {
+                self.give_up(&mut failures).await;
             }
         }
     }
 
-    /// Folds all that is there: for a worker that stays only as long as there is work.
-    pub(super) async fn shorten_counts(&self) {
+    /// Folds all that is there; false after trouble, which harms nothing.
+    pub(super) async fn shorten_counts(&self) -> bool {
         while !self.stop.is_cancelled() {
             match self.worker.store.fold().await {
                 Ok(true) => {}
-                Ok(false) => return,
+                Ok(false) => break,
                 Err(error) => {
-                    tracing::warn!(error = telemetry::chain(&error), "counts were not folded; the next run does it");
-                    return;
+                    let error = telemetry::chain(&error);
+                    tracing::warn!(error, "counts were not folded; they are right all the same, and folded later");
+                    return false;
                 }
             }
         }
+        true
     }
 }
