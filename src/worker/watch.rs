@@ -1,7 +1,8 @@
 //! The outer loop: discover, claim, bound, drain, stop.
 //!
 //! `discovery` enters what lies in the bucket in the ledger. A fixed number of slots claim from the ledger and work, as many
-//! on uploads as on answers, and one for each webhook. They know of each other through the ledger alone, and so does any other worker on the same store.
+//! on uploads as on answers, and one for each webhook. They know of each other through the ledger alone, and so does any other
+//! worker on the same store.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -120,7 +121,7 @@ impl Worker {
             if ended.is_err() {
                 // A panic is a bug of ours; the others go on, and the upload's lease runs out.
                 tracing::error!("a task of the worker failed");
-                run.troubled.store(true, Ordering::Relaxed);
+                run.leave_trouble();
             }
         }
         if mode == Mode::Drain {
@@ -128,7 +129,7 @@ impl Worker {
         }
         drop(beating);
         if mode == Mode::Drain && self.leaves_work().await {
-            run.troubled.store(true, Ordering::Relaxed);
+            run.leave_trouble();
         }
         Stopped { faulty: run.faulty.load(Ordering::Relaxed), troubled: run.troubled.load(Ordering::Relaxed) }
     }
@@ -308,7 +309,7 @@ impl Run {
             None => true,
             Some(tries) if tries < DRAIN_TRIES => false,
             Some(_) => {
-                self.troubled.store(true, Ordering::Relaxed);
+                self.leave_trouble();
                 true
             }
         }
@@ -318,7 +319,7 @@ impl Run {
     pub(super) async fn give_up(&self, failures: &mut u32) -> bool {
         *failures += 1;
         if self.mode == Mode::Drain && *failures >= DRAIN_PATIENCE {
-            self.troubled.store(true, Ordering::Relaxed);
+            self.leave_trouble();
             // The others must not wait for what will not come.
             self.stop.cancel();
             return true;
@@ -334,14 +335,14 @@ impl Run {
         }
     }
 
-    /// Trouble of ours is left to the next run.
+    /// Trouble of ours is left, and the exit code will say so.
     pub(super) fn leave_trouble(&self) {
         self.troubled.store(true, Ordering::Relaxed);
     }
 
     fn count_fault(&self, code: FileCode) {
         match code {
-            FileCode::InternalError => self.troubled.store(true, Ordering::Relaxed),
+            FileCode::InternalError => self.leave_trouble(),
             _ => _ = self.faulty.fetch_add(1, Ordering::Relaxed),
         }
     }
