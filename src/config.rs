@@ -4,6 +4,7 @@
 //! read from `BATCHDROP_STORE_URL`, and `campaigns.late_payments.hold` from `BATCHDROP_CAMPAIGNS_LATE_PAYMENTS_HOLD`.
 //! Secrets belong into the environment, or come by the usual AWS chain.
 
+mod due;
 mod format;
 
 use std::collections::BTreeMap;
@@ -11,6 +12,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono_tz::Tz;
 use serde::Deserialize;
 use toml::{Table, Value};
 
@@ -126,6 +128,16 @@ pub struct CampaignConfig {
     /// Other columns that must be there, and whose cells must not be blank.
     #[serde(default)]
     pub required: Vec<String>,
+    /// When its files are due: one time or several, such as `"weekdays 09:00"`. Not set: nothing is expected.
+    pub due: Option<due::OneOrSeveral>,
+    /// IANA name of the time zone that `due` is in; default: `worker.time_zone`.
+    pub due_zone: Option<String>,
+    /// How long after it was due a file is late; then it is missing. Default `"30m"`.
+    pub due_grace: Option<String>,
+    /// How long before it is due a file counts; not set: from half-way between the due time before and this one.
+    pub due_opens: Option<String>,
+    /// Days on which nothing is due, such as `"2025-12-25"`.
+    pub due_except: Option<Vec<String>>,
     /// A Table Schema that the cells must keep to: a JSON file, its path relative to the configuration file.
     pub schema: Option<String>,
     /// What stands in that file.
@@ -190,8 +202,11 @@ impl Config {
     pub fn campaigns(&self) -> Result<Vec<Campaign>, ConfigError> {
         let mut campaigns = vec![Campaign::default()];
         if !self.campaigns.is_empty() {
-            campaigns =
-                self.campaigns.iter().map(|(name, section)| section.campaign(name)).collect::<Result<_, _>>()?;
+            campaigns = self
+                .campaigns
+                .iter()
+                .map(|(name, section)| section.campaign(name, self.worker.time_zone))
+                .collect::<Result<_, _>>()?;
         }
         for campaign in &mut campaigns {
             self.add_lists(campaign)?;
@@ -310,7 +325,7 @@ impl Config {
 }
 
 impl CampaignConfig {
-    fn campaign(&self, name: &str) -> Result<Campaign, ConfigError> {
+    fn campaign(&self, name: &str, zone: Tz) -> Result<Campaign, ConfigError> {
         let default = Campaign::default();
         let error = |key: &str, why: &str| ConfigError(format!("campaigns.{name}.{key} {why}"));
         let wrong = |key: &str, why: &str| Err(error(key, why));
@@ -351,6 +366,7 @@ impl CampaignConfig {
             max_invalid_from_rows: self.max_invalid_from_rows.unwrap_or(default.max_invalid_from_rows),
             format: self.format(name)?,
             schema: self.table_schema.clone(),
+            due: self.due(name, zone)?,
         })
     }
 
@@ -570,6 +586,19 @@ mod tests {
     }
 
     #[test]
+    fn due_times_are_in_the_zone_of_the_campaign_or_else_of_the_worker() {
+        let text = "[worker]\ntime_zone = 'Europe/Berlin'\n[campaigns.a]\nid = 1\nfiles = 'a*'\ndue = 'weekdays 09:00'\n\
+                    due_except = ['2025-12-25']\n[campaigns.b]\nid = 2\nfiles = 'b*'\ndue_zone = 'Asia/Tokyo'\ndue_opens = '2h'";
+        let variables = [("BATCHDROP_CAMPAIGNS_B_DUE", "['daily 09:00', 'sun 18:00']")];
+        let campaigns = load(text, &variables).expect("valid").campaigns().expect("valid");
+        let [a, b] = [0, 1].map(|at| campaigns[at].due.clone().expect("due times"));
+        assert_eq!(a.to_string(), "mon,tue,wed,thu,fri 09:00, Europe/Berlin");
+        assert_eq!(b.to_string(), "daily 09:00, sun 18:00, Asia/Tokyo");
+        assert_eq!((a.grace, a.except.len(), a.opens), (chrono::TimeDelta::minutes(30), 1, None));
+        assert_eq!(b.opens, Some(chrono::TimeDelta::hours(2)));
+    }
+
+    #[test]
     fn a_text_message_reaches_no_extension() {
         let text = "[campaigns.a]\nid = 1\nfiles = 'a*'\n[campaigns.b]\nid = 2\nfiles = 'b*'\nchannel = 'sms'\n\
                     [campaigns.c]\nid = 3\nfiles = 'c*'\nchannel = 'sms'\nextensions = 'keep'";
@@ -675,6 +704,50 @@ mod tests {
                 "[webhooks.ops]\nurl = 'https://example.com'",
                 &[("BATCHDROP_WEBHOOKS_OPS_EVENTS", "[]")],
                 "webhooks.ops.events must name one event at least; leave it out for all of them",
+            ),
+            (
+                "[campaigns.a]\nid = 1\nfiles = 'x'\ndue = 'every day at nine'",
+                &[],
+                "campaigns.a.due cannot be \"every day at nine\"; write \"daily 09:00\", \"weekdays 09:00\", \"mon,thu 06:30\", \
+                 \"monthly 1 08:00\" or \"monthly last 08:00\"",
+            ),
+            (
+                "[campaigns.a]\nid = 1\nfiles = 'x'\ndue = ['daily 09:00', 'daily 25:00']",
+                &[],
+                "campaigns.a.due cannot be \"daily 25:00\": the time of day is written from 00:00 to 23:59",
+            ),
+            (
+                "[campaigns.a]\nid = 1\nfiles = 'x'\ndue = []",
+                &[],
+                "campaigns.a.due must name one time at least; write \"daily 09:00\", \"weekdays 09:00\", \"mon,thu 06:30\", \
+                 \"monthly 1 08:00\" or \"monthly last 08:00\"",
+            ),
+            (
+                "[campaigns.a]\nid = 1\nfiles = 'x'\ndue = 'daily 09:00'",
+                &[("BATCHDROP_CAMPAIGNS_A_DUE_ZONE", "Berlin")],
+                "campaigns.a.due_zone cannot be \"Berlin\"; write an IANA name such as \"Europe/Berlin\"",
+            ),
+            (
+                "[campaigns.a]\nid = 1\nfiles = 'x'\ndue = 'daily 09:00'\ndue_grace = 'short'",
+                &[],
+                "campaigns.a.due_grace must be a number and one of s, m, h, d, w, such as \"30m\"",
+            ),
+            (
+                "[campaigns.a]\nid = 1\nfiles = 'x'\ndue = ['daily 09:00', 'mon 11:00']\ndue_grace = '2h'",
+                &[],
+                "campaigns.a.due_grace must be shorter than the time between two due times, such as 2024-01-01 09:00 and 11:00 \
+                 on 2024-01-01",
+            ),
+            (
+                "[campaigns.a]\nid = 1\nfiles = 'x'\ndue = 'daily 09:00'\ndue_except = ['25.12.2025']",
+                &[],
+                "campaigns.a.due_except cannot have \"25.12.2025\"; write days such as \"2025-12-25\"",
+            ),
+            (
+                "[campaigns.a]\nid = 1\nfiles = 'x'\ndue_grace = '2h'",
+                &[],
+                "campaigns.a.due_grace needs due: write \"daily 09:00\", \"weekdays 09:00\", \"mon,thu 06:30\", \"monthly 1 08:00\" \
+                 or \"monthly last 08:00\"",
             ),
             (
                 "[campaigns.a]\nid = 1\nfiles = 'x'\nunique = []",

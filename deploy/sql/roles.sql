@@ -12,7 +12,7 @@ end $$;
 
 -- The reader reads what is documented, and writes nothing. `requests` holds personal data: leave it out for who needs counts
 -- alone. A query that runs on and on, or a transaction that is left open, would hold back the cleaning of tables.
-grant select on batch_details, batch_events, uploads, suppression_lists to batchdrop_reader;
+grant select on batch_details, batch_events, expected_files, uploads, suppression_lists to batchdrop_reader;
 grant select on requests to batchdrop_reader;
 alter role batchdrop_reader set default_transaction_read_only = on;
 alter role batchdrop_reader set statement_timeout = '60s';

@@ -151,7 +151,7 @@ impl Listing {
         while let Some((key, metadata)) = walk.next(&self.ground)? {
             let object = object(key, &metadata);
             if !lock(&self.stillness).is_still(&object, SystemTime::now()) {
-                page.unsettled += 1;
+                page.unsettled.push(object.key);
                 continue;
             }
             page.objects.push(object);

@@ -11,8 +11,8 @@ use crate::model::Object;
 pub struct Page {
     /// What can be taken now.
     pub objects: Vec<Object>,
-    /// How many more are there that are still being written; look again soon.
-    pub unsettled: usize,
+    /// The keys of what is there too and still being written; look again soon.
+    pub unsettled: Vec<String>,
     /// Where the next page starts; `None` after the last.
     pub next: Option<String>,
 }

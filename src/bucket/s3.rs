@@ -163,7 +163,7 @@ impl Protocol for S3 {
                 .filter_map(|listed| self.object(listed, output.encoding_type()))
                 .collect::<Result<_, _>>()?,
             next: output.next_continuation_token.filter(|_| truncated),
-            unsettled: 0, // an S3 object appears whole or not at all
+            unsettled: Vec::new(), // an S3 object appears whole or not at all
         })
     }
 

@@ -5,6 +5,7 @@
 mod batches;
 mod check;
 mod excerpt;
+mod expected;
 mod explain;
 mod output;
 mod place;
@@ -98,6 +99,13 @@ enum Command {
   batchdrop uploads list"
     )]
     Uploads(batches::UploadsCommand),
+    /// Look at the files that are due, and those that did not come
+    #[command(
+        subcommand,
+        after_help = "Example:
+  batchdrop expected list"
+    )]
+    Expected(expected::ExpectedCommand),
     /// Look at suppression lists
     #[command(
         subcommand,
@@ -183,6 +191,9 @@ impl Cli {
                 batches::batches(command, identity, &existing_store(&config).await?, shared.json).await
             }
             Command::Uploads(command) => batches::uploads(command, &existing_store(&config).await?, shared.json).await,
+            Command::Expected(expected::ExpectedCommand::List(args)) => {
+                expected::list(args, &existing_store(&config).await?, shared.json).await
+            }
             Command::Requeue(args) => requeue::requeue(args, &existing_store(&config).await?, shared.json).await,
             Command::Purge(args) => purge::purge(args, &config, &existing_store(&config).await?, shared.json).await,
             Command::Suppression(command) => {
@@ -282,12 +293,14 @@ fn config_check(config: &Config, json: bool) -> anyhow::Result<u8> {
             "SUPPRESSION",
             "HOLD",
             "SCHEMA",
+            "DUE",
             "READ AS",
         ],
         json,
     );
     for campaign in router.campaigns() {
         let channel = serde_json::to_value(campaign.channel)?;
+        let due = campaign.due.as_ref().map(ToString::to_string);
         let schema = campaign.schema.as_ref().map(|schema| schema.file.as_str());
         let unique = serde_json::to_value(&campaign.unique)?;
         let unique_text: Vec<_> = unique.as_array().into_iter().flatten().filter_map(|name| name.as_str()).collect();
@@ -308,6 +321,7 @@ fn config_check(config: &Config, json: bool) -> anyhow::Result<u8> {
                 suppression,
                 if campaign.hold { "yes" } else { "no" }.to_owned(),
                 schema.unwrap_or("-").to_owned(),
+                due.clone().unwrap_or_else(|| "-".to_owned()),
                 crate::config::told(&campaign.format),
             ],
             &serde_json::json!({
@@ -315,6 +329,7 @@ fn config_check(config: &Config, json: bool) -> anyhow::Result<u8> {
                 "region": campaign.region, "extensions": extensions, "unique": unique,
                 "unique_within": unique_within, "suppression": campaign.suppression, "hold": campaign.hold,
                 "schema": schema,
+                "due": due,
                 "read_as": crate::config::told(&campaign.format),
             }),
         );

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Format;
 use super::keys::{KeyScope, Lookup};
+use super::{Format, Schedule};
 
 /// How the people of a campaign are contacted; it decides what a valid target is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -102,6 +102,8 @@ pub struct Campaign {
     pub format: Format,
     /// What the cells must be.
     pub schema: Option<TableSchema>,
+    /// When its files are due; `None`: they come when they come.
+    pub due: Option<Schedule>,
 }
 
 impl Default for Campaign {
@@ -124,6 +126,7 @@ impl Default for Campaign {
             max_invalid_from_rows: 20,
             format: Format::default(),
             schema: None,
+            due: None,
         }
     }
 }

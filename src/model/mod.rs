@@ -5,6 +5,7 @@
 
 pub mod batch;
 pub mod campaign;
+pub mod expected;
 pub mod fault;
 pub mod format;
 pub mod keys;
@@ -12,6 +13,7 @@ pub mod name;
 pub mod query;
 pub mod request;
 pub mod row;
+pub mod schedule;
 pub mod steering;
 pub mod suppression;
 pub mod upload;
@@ -19,12 +21,14 @@ pub mod webhook;
 
 pub use batch::{Batch, BatchDraft, BatchStatus, SentColumns, Verdicts};
 pub use campaign::{Campaign, Channel, Extensions, KeyField, TableSchema};
+pub use expected::{Arrival, ExpectedFile, ExpectedNow, ExpectedPage, ExpectedQuery, ExpectedStatus, OpenExpected};
 pub use fault::{Fault, FileCode, RowCode};
 pub use format::{Dialect, Format, Newline};
 pub use keys::{Holder, KeyScope, Known, Lookup, Questions, fold_address};
 pub use query::{BatchOrder, BatchPage, BatchQuery, Direction, RequestQuery, UploadPage, UploadQuery};
 pub use request::{Decision, IntakeStatus, NewRequest, Reject, Request, RowChunk};
 pub use row::{CellSpan, Header, Problem, Row};
+pub use schedule::{DueTime, Occurrence, Schedule};
 pub use steering::{Action, BatchEvent, Steered, Steering, Step, refusal};
 pub use suppression::{ListState, SuppressionList};
 pub use upload::{Claim, Object, OwedAnswer, Upload, UploadStatus};

@@ -14,11 +14,14 @@ pub enum Event {
     /// An upload became no batch.
     #[serde(rename = "upload.rejected")]
     UploadRejected,
+    /// A campaign's file was due, and did not come.
+    #[serde(rename = "file.missing")]
+    FileMissing,
 }
 
 impl Event {
     /// All of them.
-    pub const ALL: [Event; 3] = [Event::BatchLoaded, Event::BatchFailed, Event::UploadRejected];
+    pub const ALL: [Event; 4] = [Event::BatchLoaded, Event::BatchFailed, Event::UploadRejected, Event::FileMissing];
 
     /// The word in messages and in the configuration.
     pub fn as_str(self) -> &'static str {
@@ -26,6 +29,7 @@ impl Event {
             Event::BatchLoaded => "batch.loaded",
             Event::BatchFailed => "batch.failed",
             Event::UploadRejected => "upload.rejected",
+            Event::FileMissing => "file.missing",
         }
     }
 }

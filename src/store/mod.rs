@@ -13,6 +13,8 @@ mod sql;
 #[macro_use]
 mod answers;
 #[macro_use]
+mod expecting;
+#[macro_use]
 mod keys;
 #[macro_use]
 mod listing;
@@ -36,10 +38,13 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
+
 use crate::model::{
-    Batch, BatchDraft, BatchEvent, BatchPage, BatchQuery, Claim, FileCode, KeyScope, Known, ListState, Lookup, Message,
-    MessageState, Object, OwedAnswer, Questions, Reject, Request, RequestQuery, RowChunk, SentColumns, Steered,
-    Steering, Upload, UploadPage, UploadQuery, UploadStatus, Verdicts,
+    Batch, BatchDraft, BatchEvent, BatchPage, BatchQuery, Claim, ExpectedNow, ExpectedPage, ExpectedQuery,
+    ExpectedStatus, FileCode, KeyScope, Known, ListState, Lookup, Message, MessageState, Object, Occurrence,
+    OpenExpected, OwedAnswer, Questions, Reject, Request, RequestQuery, RowChunk, SentColumns, Steered, Steering,
+    Upload, UploadPage, UploadQuery, UploadStatus, Verdicts,
 };
 pub use error::{Error, ErrorKind};
 pub use protocol::{Backlog, DueForPurge, Finding, FirstInvalid, Neglected, Outcome, Published, Requeued};
@@ -441,6 +446,66 @@ impl Store {
         limit: u32,
     ) -> Result<Vec<MessageState>, Error> {
         self.inner.messages(status, webhook, limit).await
+    }
+
+    /// The database's clock.
+    pub async fn clock(&self) -> Result<DateTime<Utc>, Error> {
+        self.inner.clock().await
+    }
+
+    /// Notes that a complete listing of the bucket began then, so that what it did not show is known to have come later.
+    pub async fn note_listing(&self, bucket: &str, began_at: DateTime<Utc>) -> Result<(), Error> {
+        self.inner.note_listing(bucket, began_at).await
+    }
+
+    /// Enters a due time of a campaign, unless it is known.
+    pub async fn expect(
+        &self,
+        bucket: &str,
+        campaign_id: i32,
+        campaign_name: &str,
+        occurrence: &Occurrence,
+    ) -> Result<(), Error> {
+        self.inner.expect(bucket, campaign_id, campaign_name, occurrence).await
+    }
+
+    /// Takes a due time back of which nothing came.
+    pub async fn no_longer_expect(&self, bucket: &str, campaign_id: i32, due_at: DateTime<Utc>) -> Result<(), Error> {
+        self.inner.no_longer_expect(bucket, campaign_id, due_at).await
+    }
+
+    /// The due times of the last week and what was not decided before, in their order, with what has come for those that may
+    /// still change.
+    pub async fn open_expected(&self, bucket: &str) -> Result<Vec<OpenExpected>, Error> {
+        self.inner.open_expected(bucket).await
+    }
+
+    /// The keys of all uploads of the bucket that are not settled, and when each was put there.
+    pub async fn open_arrivals(&self, bucket: &str) -> Result<Vec<(String, DateTime<Utc>)>, Error> {
+        self.inner.open_arrivals(bucket).await
+    }
+
+    /// Writes where the file of a due time stands, and what came for it; if it is missing, these webhooks are told. `false`: it
+    /// has changed since it was looked at, and nothing was written. So of many workers one decides.
+    pub async fn decide_expected(
+        &self,
+        bucket: &str,
+        expected: &OpenExpected,
+        status: ExpectedStatus,
+        campaign_name: &str,
+        webhooks: &[String],
+    ) -> Result<bool, Error> {
+        self.inner.decide_expected(bucket, expected, status, campaign_name, webhooks).await
+    }
+
+    /// One page of the due times that were asked for, and how many there are.
+    pub async fn expected_files(&self, asked: &ExpectedQuery) -> Result<ExpectedPage, Error> {
+        self.inner.expected_files(asked).await
+    }
+
+    /// Where each campaign stands now whose files are expected.
+    pub async fn expected_now(&self, bucket: &str) -> Result<Vec<ExpectedNow>, Error> {
+        self.inner.expected_now(bucket).await
     }
 
     /// What is still to be done for a bucket.

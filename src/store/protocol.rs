@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
+
 use super::Error;
 use crate::model::{
-    Batch, BatchDraft, BatchEvent, BatchPage, BatchQuery, Claim, FileCode, KeyScope, Known, ListState, Lookup, Message,
-    MessageState, Object, OwedAnswer, Questions, Reject, Request, RequestQuery, RowChunk, SentColumns, Steered,
-    Steering, Upload, UploadPage, UploadQuery, UploadStatus, Verdicts,
+    Batch, BatchDraft, BatchEvent, BatchPage, BatchQuery, Claim, ExpectedNow, ExpectedPage, ExpectedQuery,
+    ExpectedStatus, FileCode, KeyScope, Known, ListState, Lookup, Message, MessageState, Object, Occurrence,
+    OpenExpected, OwedAnswer, Questions, Reject, Request, RequestQuery, RowChunk, SentColumns, Steered, Steering,
+    Upload, UploadPage, UploadQuery, UploadStatus, Verdicts,
 };
 
 /// What came of publishing a load.
@@ -126,7 +129,7 @@ pub struct Finding {
 
 #[async_trait::async_trait]
 pub(super) trait Protocol:
-    Answers + Listing + SteeringProtocol + PurgingProtocol + Watching + Webhooks + Send + Sync
+    Answers + Expecting + Listing + SteeringProtocol + PurgingProtocol + Watching + Webhooks + Send + Sync
 {
     async fn migrate(&self) -> Result<Vec<String>, Error>;
     async fn risks(&self) -> Result<Vec<String>, Error>;
@@ -182,6 +185,33 @@ pub(super) trait Protocol:
 pub(super) trait Listing {
     async fn list_batches(&self, asked: &BatchQuery) -> Result<BatchPage, Error>;
     async fn list_uploads(&self, asked: &UploadQuery) -> Result<UploadPage, Error>;
+}
+
+/// The part that is about expected files.
+#[async_trait::async_trait]
+pub(super) trait Expecting {
+    async fn clock(&self) -> Result<DateTime<Utc>, Error>;
+    async fn note_listing(&self, bucket: &str, began_at: DateTime<Utc>) -> Result<(), Error>;
+    async fn expect(
+        &self,
+        bucket: &str,
+        campaign_id: i32,
+        campaign_name: &str,
+        occurrence: &Occurrence,
+    ) -> Result<(), Error>;
+    async fn no_longer_expect(&self, bucket: &str, campaign_id: i32, due_at: DateTime<Utc>) -> Result<(), Error>;
+    async fn open_expected(&self, bucket: &str) -> Result<Vec<OpenExpected>, Error>;
+    async fn open_arrivals(&self, bucket: &str) -> Result<Vec<(String, DateTime<Utc>)>, Error>;
+    async fn decide_expected(
+        &self,
+        bucket: &str,
+        expected: &OpenExpected,
+        status: ExpectedStatus,
+        campaign_name: &str,
+        webhooks: &[String],
+    ) -> Result<bool, Error>;
+    async fn expected_files(&self, asked: &ExpectedQuery) -> Result<ExpectedPage, Error>;
+    async fn expected_now(&self, bucket: &str) -> Result<Vec<ExpectedNow>, Error>;
 }
 
 /// See [`super::ListLoad`].

@@ -24,7 +24,7 @@ impl Worker {
         loop {
             let page = self.bucket.list(after.as_deref()).await.map_err(SweepError::Bucket)?;
             swept.new += self.announce(run, &page.objects).await.map_err(SweepError::Store)?;
-            swept.unsettled += page.unsettled;
+            swept.unsettled.extend(page.unsettled);
             after = page.next;
             if after.is_none() || run.stop.is_cancelled() {
                 return Ok(swept);
@@ -48,8 +48,8 @@ impl Worker {
 struct Swept {
     /// Files that were not in the ledger.
     new: u64,
-    /// Files that are still being written.
-    unsettled: usize,
+    /// The keys of files that are still being written.
+    unsettled: Vec<String>,
 }
 
 /// How long to wait from one sweep to the next.
@@ -75,7 +75,7 @@ impl Pace {
     }
 
     fn after(&mut self, swept: &Swept, took: Duration) -> Duration {
-        let is_idle = swept.new == 0 && swept.unsettled == 0;
+        let is_idle = swept.new == 0 && swept.unsettled.is_empty();
         self.next = if is_idle { self.next.saturating_mul(2).min(self.longest) } else { self.shortest };
         self.next.max(took.saturating_mul(4))
     }
@@ -87,22 +87,39 @@ enum SweepError {
 }
 
 impl Run {
+    /// Sweeps once, and has it known what the sweep tells of expected files.
+    async fn look(&self) -> Result<Swept, SweepError> {
+        let began_at = self.listing_begins().await.map_err(SweepError::Store)?;
+        let swept = self.worker.sweep(self).await?;
+        if let Some(began_at) = began_at.filter(|_| !self.stop.is_cancelled()) {
+            self.listing_ended(began_at, swept.unsettled.clone()).await.map_err(SweepError::Store)?;
+        }
+        if self.mode == Mode::Drain && swept.unsettled.is_empty() {
+            // Before all is done, so that who is to be told is told by this run.
+            self.judge(true).await.map_err(SweepError::Store)?;
+        }
+        Ok(swept)
+    }
+
     pub(super) async fn discover(self: Arc<Self>) {
         let mut pace = Pace::new(&self.worker.config, &self.worker.bucket);
         let mut failures = 0;
         while !self.stop.is_cancelled() {
             let start = Instant::now();
-            match self.worker.sweep(&self).await {
+            match self.look().await {
                 Ok(swept) => {
                     failures = 0;
-                    if swept.unsettled == 0 {
+                    if swept.unsettled.is_empty() {
                         self.discovered.store(true, Ordering::Release);
                         self.arrivals.notify_waiters();
                         if self.mode == Mode::Drain {
                             return;
                         }
                     }
-                    self.sleep(pace.after(&swept, start.elapsed())).await;
+                    tokio::select! {
+                        () = self.sleep(pace.after(&swept, start.elapsed())) => {}
+                        () = self.expecting.listing_wanted.notified() => {}
+                    }
                 }
                 Err(error) => {
                     let error = match &error {
@@ -181,14 +198,14 @@ mod tests {
 
     #[test]
     fn sweeps_slow_down_while_nothing_comes_and_never_take_most_of_the_time() {
-        let (idle, found) = (Swept::default(), Swept { new: 1, unsettled: 0 });
+        let (idle, found) = (Swept::default(), Swept { new: 1, unsettled: vec![] });
         let ms = Duration::from_millis;
         let mut pace = Pace { shortest: ms(200), longest: ms(1000), next: ms(200) };
         let waits: Vec<_> = [&idle, &idle, &idle, &idle, &found, &idle].map(|swept| pace.after(swept, ms(1))).into();
         assert_eq!(waits, [400, 800, 1000, 1000, 200, 400].map(ms));
         assert_eq!(pace.after(&found, ms(700)), ms(2800));
         assert_eq!(
-            pace.after(&Swept { new: 0, unsettled: 1 }, ms(1)),
+            pace.after(&Swept { new: 0, unsettled: vec!["a.csv".to_owned()] }, ms(1)),
             ms(200),
             "a file that is being written is soon done"
         );

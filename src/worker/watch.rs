@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::answer::Answered;
+use super::expected::Expecting;
 use super::{Ending, News, Report, Worker};
 use crate::model::{Claim, FileCode};
 use crate::telemetry::metrics;
@@ -65,6 +66,8 @@ pub(super) struct Run {
     pub(super) arrivals: Notify,
     /// Rung for each upload that ends; heard by idle slots for answers and for webhooks.
     pub(super) endings: Notify,
+    /// What is known for judging whether files are late.
+    pub(super) expecting: Expecting,
     /// Held by the slot that claims an upload, until there is room for it: others claim none meanwhile.
     turn: Mutex<()>,
     /// Read by each slot that works on an upload beside others; written by one that works alone.
@@ -93,6 +96,7 @@ impl Worker {
             discovered: AtomicBool::new(false),
             arrivals: Notify::new(),
             endings: Notify::new(),
+            expecting: Expecting::default(),
             turn: Mutex::new(()),
             beside: RwLock::new(()),
             slots: self.config.uploads_at_once.min(self.store.max_loads()),
@@ -109,6 +113,7 @@ impl Worker {
         if mode == Mode::Watch {
             tasks.spawn(run.clone().listen());
             tasks.spawn(run.clone().keep_counts_short());
+            tasks.spawn(run.clone().judge_what_is_due());
         }
         for _ in 0..run.slots {
             tasks.spawn(run.clone().slot(Work::Uploads));
@@ -126,6 +131,11 @@ impl Worker {
         }
         if mode == Mode::Drain {
             run.shorten_counts().await;
+            // What was worked on may have failed since.
+            if let Err(error) = run.judge(false).await {
+                tracing::warn!(error = telemetry::chain(&error), "expected files were not looked after");
+                run.leave_trouble();
+            }
         }
         drop(beating);
         if mode == Mode::Drain && self.leaves_work().await {

@@ -181,23 +181,24 @@ fn config_check(text: &str) -> Ran {
 fn config_check_shows_a_good_configuration() {
     insta::assert_snapshot!(run(folder(), &["config", "check"]).transcript(), @r"
     exit code 0
-    ID CAMPAIGN FILES  CHANNEL REGION EXTENSIONS UNIQUE       UNIQUE WITHIN SUPPRESSION HOLD SCHEMA READ AS
-     1 default  *.csv* voice   US     keep       reference_id -             -           no   -
+    ID CAMPAIGN FILES  CHANNEL REGION EXTENSIONS UNIQUE       UNIQUE WITHIN SUPPRESSION HOLD SCHEMA DUE READ AS
+     1 default  *.csv* voice   US     keep       reference_id -             -           no   -      -
     --- standard error
     The configuration is valid. Bucket uploads, store sqlite://batchdrop.db.
     ");
     let good = "[store]\nurl = 'postgres://app:hunter2@db/calls'\n\
                 [campaigns.late_payments]\nid = 7\nfiles = 'LATE_PAYMENTS_*.csv*'\nhold = true\n\
                 unique = ['reference_id', 'target']\nunique_within = '30d'\nsuppression = ['stop']\n\
+                due = 'mon,thu 06:30'\ndue_zone = 'America/Chicago'\n\
                 [campaigns.news]\nid = 8\nfiles = 'NEWS_*.csv'\nchannel = 'email'\n\
                 [campaigns.london]\nid = 9\nfiles = 'LONDON_*.csv'\nchannel = 'sms'\nregion = 'GB'\nextensions = 'refuse'\n\
                 [suppression.stop]\n[suppression.bulk]\neverywhere = true\n";
     insta::assert_snapshot!(config_check(good).transcript(), @r"
     exit code 0
-    ID CAMPAIGN      FILES                CHANNEL REGION EXTENSIONS UNIQUE               UNIQUE WITHIN SUPPRESSION HOLD SCHEMA READ AS
-     7 late_payments LATE_PAYMENTS_*.csv* voice   US     keep       reference_id, target 30d           stop, bulk  yes  -
-     9 london        LONDON_*.csv         sms     GB     refuse     reference_id         -             bulk        no   -
-     8 news          NEWS_*.csv           email   US     keep       reference_id         -             -           no   -
+    ID CAMPAIGN      FILES                CHANNEL REGION EXTENSIONS UNIQUE               UNIQUE WITHIN SUPPRESSION HOLD SCHEMA DUE                            READ AS
+     7 late_payments LATE_PAYMENTS_*.csv* voice   US     keep       reference_id, target 30d           stop, bulk  yes  -      mon,thu 06:30, America/Chicago
+     9 london        LONDON_*.csv         sms     GB     refuse     reference_id         -             bulk        no   -      -
+     8 news          NEWS_*.csv           email   US     keep       reference_id         -             -           no   -      -
     --- standard error
     The configuration is valid. Bucket uploads, store postgres://app:***@db/calls.
     ");
@@ -261,7 +262,7 @@ fn migrate_says_what_it_did_and_the_second_time_that_nothing_was_to_do() {
     let folder = folder();
     insta::assert_snapshot!(run(&folder, &["migrate"]).transcript(), @r"
     exit code 0
-    sqlite://batchdrop.db: applied 0001 ledger, batches, requests, 0002 dialect, 0003 keys, suppression, 0004 answers, 0005 extensions, 0006 steering, 0007 webhooks, 0009 same content, 0010 tally, 0012 purge
+    sqlite://batchdrop.db: applied 0001 ledger, batches, requests, 0002 dialect, 0003 keys, suppression, 0004 answers, 0005 extensions, 0006 steering, 0007 webhooks, 0009 same content, 0010 tally, 0012 purge, 0013 expected files
     ");
     insta::assert_snapshot!(run(&folder, &["migrate"]).transcript(), @r"
     exit code 0

@@ -6,6 +6,7 @@ mod check;
 mod cli;
 mod columns;
 mod deploy;
+mod expected;
 mod faults;
 mod faults_outside;
 mod floors;

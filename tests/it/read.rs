@@ -72,8 +72,8 @@ fn a_campaign_tells_how_its_files_are_written() {
     "#);
     insta::assert_snapshot!(odd(&["config", "check"]).transcript(), @r#"
     exit code 0
-    ID CAMPAIGN FILES CHANNEL REGION EXTENSIONS UNIQUE       UNIQUE WITHIN SUPPRESSION HOLD SCHEMA READ AS
-     1 odd      ODD_* voice   US     keep       reference_id -             -           no   -      delimiter "||", quote "'", encoding windows-1252, header false, skip_rows 1, comment "%", names ["ref_id", "phone", "name"], required ["name"]
+    ID CAMPAIGN FILES CHANNEL REGION EXTENSIONS UNIQUE       UNIQUE WITHIN SUPPRESSION HOLD SCHEMA DUE READ AS
+     1 odd      ODD_* voice   US     keep       reference_id -             -           no   -      -   delimiter "||", quote "'", encoding windows-1252, header false, skip_rows 1, comment "%", names ["ref_id", "phone", "name"], required ["name"]
     --- standard error
     The configuration is valid. Bucket uploads, store sqlite://batchdrop.db.
     "#);

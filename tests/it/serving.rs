@@ -11,21 +11,21 @@ use crate::support::app::{In, Running, TestApp, To, contacts};
 const TOKEN: &str = "a-token-for-this-test-alone";
 
 /// An answer.
-struct Answer {
-    status: u16,
-    head: String,
-    body: String,
+pub struct Answer {
+    pub status: u16,
+    pub head: String,
+    pub body: String,
 }
 
 impl Answer {
     /// The value of a sample, named with its labels.
-    fn sample(&self, name: &str) -> f64 {
+    pub fn sample(&self, name: &str) -> f64 {
         let found = self.body.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
         found.unwrap_or_else(|| panic!("no {name} in\n{}", self.body)).parse().expect("a number")
     }
 }
 
-async fn get(address: &str, path: &str, header: &str) -> Answer {
+pub async fn get(address: &str, path: &str, header: &str) -> Answer {
     ask(address, "GET", path, header, "").await
 }
 

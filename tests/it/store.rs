@@ -29,6 +29,7 @@ macro_rules! every_store {
 
 mod answers;
 mod batches;
+mod expecting;
 mod ledger;
 mod listing;
 mod loading;

@@ -33,6 +33,7 @@ listing_sql!(Postgres, "queries");
 steering_sql!(Postgres);
 purging_sql!(Postgres);
 watching_sql!(Postgres);
+expecting_sql!(Postgres);
 webhooks_sql!(Postgres, "queries");
 
 const MAX_LOADS: usize = usize::MAX;
@@ -50,6 +51,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (9, "same content", include_str!("migrations/0009_same_content.sql")),
     (10, "tally", include_str!("migrations/0010_tally.sql")),
     (12, "purge", include_str!("migrations/0012_purge.sql")),
+    (13, "expected files", include_str!("migrations/0013_expected_files.sql")),
 ];
 
 /// A worker that freezes, or whose machine dies, between the rows and the commit holds the day's counter, and with it

@@ -35,6 +35,7 @@ listing_sql!(Sqlite, "queries");
 steering_sql!(Sqlite);
 purging_sql!(Sqlite);
 watching_sql!(Sqlite);
+expecting_sql!(Sqlite);
 webhooks_sql!(Sqlite, "queries");
 
 const MAX_LOADS: usize = 1;
@@ -53,6 +54,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (9, "same content", include_str!("migrations/0009_same_content.sql")),
     (10, "tally", include_str!("migrations/0010_tally.sql")),
     (12, "purge", include_str!("migrations/0012_purge.sql")),
+    (13, "expected files", include_str!("migrations/0013_expected_files.sql")),
 ];
 
 pub(super) struct Sqlite {

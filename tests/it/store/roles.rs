@@ -59,7 +59,7 @@ async fn rights(place: &Place, role: &str) -> Vec<String> {
 #[tokio::test]
 async fn the_reader_reads_what_is_documented_and_nothing_else() {
     let (place, id, [role, _]) = with_roles().await;
-    let readable = ["batch_details", "batch_events", "requests", "suppression_lists", "uploads"];
+    let readable = ["batch_details", "batch_events", "expected_files", "requests", "suppression_lists", "uploads"];
     assert_eq!(rights(&place, &role).await, readable.map(|name| format!("SELECT {name}")));
 
     let mut reader = as_user(&place, &role).await;
@@ -69,7 +69,7 @@ async fn the_reader_reads_what_is_documented_and_nothing_else() {
     let counts: Vec<String> =
         sqlx::query_scalar("select status_counts::text from batch_details").fetch_all(&mut reader).await.unwrap();
     assert_eq!(counts, [r#"{"PENDING": 3}"#]);
-    for name in ["batch_events", "uploads", "suppression_lists"] {
+    for name in ["batch_events", "expected_files", "uploads", "suppression_lists"] {
         run(&mut reader, &format!("select * from {name}")).await.unwrap();
     }
     for name in ["batches", "request_rows", "request_tally", "suppressed_targets", "unique_keys", "_sqlx_migrations"] {

@@ -18,7 +18,7 @@ every_store! {
     the_views_have_the_documented_columns_in_order
 }
 
-const MIGRATIONS: [&str; 10] = [
+const MIGRATIONS: [&str; 11] = [
     "0001 ledger, batches, requests",
     "0002 dialect",
     "0003 keys, suppression",
@@ -29,6 +29,7 @@ const MIGRATIONS: [&str; 10] = [
     "0009 same content",
     "0010 tally",
     "0012 purge",
+    "0013 expected files",
 ];
 
 async fn migrating_twice_applies_nothing_the_second_time(place: &Place) {
@@ -188,15 +189,22 @@ const OLD_REQUESTS: &str = "batch_id row_number line reference_id target request
 
 const UPLOADS: &str = "upload_id bucket key version size_bytes modified_at seen_at status attempts available_at \
     claim_token claimed_by claimed_at batch_id error_code error_message settled_at list \
-    answer_due_at answer_attempts answer_token answer_error answered_at";
+    answer_due_at answer_attempts answer_token answer_error answered_at arrived_at";
 
 const BATCH_EVENTS: &str = "batch_id sequence at event actor reason expires_on";
 
+const EXPECTED_FILES: &str = "bucket campaign_id campaign_name due_at opens_at missing_from closes_at status upload_id \
+    batch_id arrived_at missing_at expected_since";
+
 async fn the_views_have_the_documented_columns_in_order(place: &Place) {
     place.store().await;
-    for (name, documented) in
-        [("batch_details", BATCH_DETAILS), ("requests", REQUESTS), ("uploads", UPLOADS), ("batch_events", BATCH_EVENTS)]
-    {
+    for (name, documented) in [
+        ("batch_details", BATCH_DETAILS),
+        ("requests", REQUESTS),
+        ("uploads", UPLOADS),
+        ("batch_events", BATCH_EVENTS),
+        ("expected_files", EXPECTED_FILES),
+    ] {
         let columns = if place.is_sqlite() {
             format!("select name from pragma_table_info('{name}') order by cid")
         } else {
@@ -216,12 +224,13 @@ async fn every_column_that_people_read_has_a_comment_in_postgresql() {
     let with_comment = |has: &str| {
         format!(
             "select c.relname || '.' || a.attname from pg_class c join pg_attribute a on a.attrelid = c.oid \
-             where c.relnamespace = 'public'::regnamespace and c.relname in ('batch_details', 'requests', 'uploads', 'batch_events') \
+             where c.relnamespace = 'public'::regnamespace and c.relname in ('batch_details', 'requests', 'uploads', 'batch_events', 'expected_files') \
              and a.attnum > 0 and not a.attisdropped and coalesce(col_description(c.oid, a.attnum), '') {has} ''"
         )
     };
     assert_eq!(place.texts(&with_comment("=")).await, [""; 0]);
-    let all = [BATCH_DETAILS, REQUESTS, UPLOADS, BATCH_EVENTS].map(|columns| columns.split_whitespace().count());
+    let all = [BATCH_DETAILS, REQUESTS, UPLOADS, BATCH_EVENTS, EXPECTED_FILES]
+        .map(|columns| columns.split_whitespace().count());
     assert_eq!(place.texts(&with_comment("<>")).await.len(), all.iter().sum::<usize>());
 }
 
