@@ -75,7 +75,7 @@ impl Worker {
             given = unless_it_panics(self.give(owed, stop)) => {
                 given.unwrap_or_else(|| Err(Trouble("the worker failed on this answer (a bug)".to_owned())))
             }
-            () = until_lost(owed.upload_id, lease, || self.store.renew_answer(owed, lease)) => return Answered::Lost,
+            () = until_lost(lease, || self.store.renew_answer(owed, lease)) => return Answered::Lost,
         };
         let (ended, answered) = match given {
             Ok(()) => (self.store.answered(owed).await, Answered::Given),

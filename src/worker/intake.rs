@@ -88,14 +88,15 @@ impl From<Outcome> for Ending {
 impl Worker {
     /// Takes a claimed upload to its end, or gives it up in a way that lets another attempt follow.
     ///
-    /// The work starts when there is `room` for it, and holds that to its end.
+    /// The work starts when there is `room` for it, and holds that to its end. `reading` is what was learnt of the file.
     pub(super) async fn intake<R>(
         &self,
         claim: &Claim,
         room: impl Future<Output = R>,
         stop: &CancellationToken,
+        reading: &mut Reading,
     ) -> Ending {
-        let ending = self.end_of(claim, room, stop).await;
+        let ending = self.end_of(claim, room, stop, reading).await;
         // Whatever became of a list's file: those that wait may look again.
         if self.lists.of(&claim.object.key).is_some()
             && let Err(error) = self.store.wake_held(self.bucket.name()).await
@@ -105,20 +106,26 @@ impl Worker {
         ending
     }
 
-    async fn end_of<R>(&self, claim: &Claim, room: impl Future<Output = R>, stop: &CancellationToken) -> Ending {
+    async fn end_of<R>(
+        &self,
+        claim: &Claim,
+        room: impl Future<Output = R>,
+        stop: &CancellationToken,
+        reading: &mut Reading,
+    ) -> Ending {
         let lease = self.config.lease();
         let work = async {
             let _room = tokio::select! {
                 room = room => room,
                 () = stop.cancelled() => return Err(Halt::Stopped),
             };
-            self.work_on(claim, stop).await
+            self.work_on(claim, stop, reading).await
         };
         let result = tokio::select! {
             result = unless_it_panics(work) => {
                 result.unwrap_or_else(|| Err(Halt::Trouble("the worker failed on this file (a bug)".to_owned())))
             }
-            () = until_lost(claim.upload_id, lease, || self.store.renew(claim, lease)) => Err(Halt::Lost),
+            () = until_lost(lease, || self.store.renew(claim, lease)) => Err(Halt::Lost),
         };
         let ended = match result {
             Ok(ending) => return ending,
@@ -148,7 +155,7 @@ impl Worker {
         }
     }
 
-    async fn work_on(&self, claim: &Claim, stop: &CancellationToken) -> Result<Ending, Halt> {
+    async fn work_on(&self, claim: &Claim, stop: &CancellationToken, reading: &mut Reading) -> Result<Ending, Halt> {
         let exhausted = (claim.attempt > self.config.max_attempts)
             .then(|| exhausted(self.config.max_attempts, claim.last_trouble.as_deref()));
         if let Some(list) = self.lists.of(&claim.object.key) {
@@ -163,25 +170,25 @@ impl Worker {
             (Err(_), Some(fault)) => return Err(Halt::Fault(fault.clone())),
             (Err(error), None) => return Err(Halt::Trouble(error.to_string())),
         };
+        tracing::Span::current().record("campaign", &campaign.name);
         if let Some(fault) = exhausted {
-            return self.fail(claim, campaign, &Reading::default(), fault).await;
+            return self.fail(claim, campaign, reading, fault).await;
         }
         if let Some(trouble) = self.missing_list(campaign).await? {
             return self.hold_off(claim, campaign, trouble).await;
         }
         reach("claimed", claim)?;
-        let mut reading = Reading::default();
-        match self.load(claim, campaign, stop, &mut reading).await {
+        match self.load(claim, campaign, stop, reading).await {
             Ok(Published::Batch { batch_id }) => Ok(Ending::Loaded { batch_id }),
             Ok(Published::Repeat { of_batch_id }) => {
                 let detail = format!("batch {of_batch_id} of campaign {} has exactly this content", campaign.name);
-                self.fail(claim, campaign, &reading, Fault::new(FileCode::DuplicateFile, detail)).await
+                self.fail(claim, campaign, reading, Fault::new(FileCode::DuplicateFile, detail)).await
             }
             Err(Halt::Fault(fault)) => {
                 // A file that was replaced while it was read may look faulty. Its sender is told nothing of a version
                 // that is no longer there.
                 drop(self.bucket.read(&claim.object).await?);
-                self.fail(claim, campaign, &reading, fault).await
+                self.fail(claim, campaign, reading, fault).await
             }
             Err(halt) => Err(halt),
         }
@@ -327,7 +334,7 @@ impl Worker {
 
     /// The commit may or may not have taken place: the ledger knows.
     async fn resolve(&self, claim: &Claim, trouble: String) -> Ending {
-        tracing::warn!(upload_id = claim.upload_id, error = trouble, "commit unanswered; asking the ledger");
+        tracing::warn!(error = trouble, "commit unanswered; asking the ledger");
         for _ in 0..OUTCOME_QUESTIONS {
             match self.store.outcome(claim).await {
                 Ok(Some(outcome)) => return outcome.into(),

@@ -199,7 +199,7 @@ async fn unless_it_panics<T>(work: impl Future<Output = T>) -> Option<T> {
 }
 
 /// Keeps a lease alive; returns only when it was lost.
-async fn until_lost<F>(upload_id: i64, lease: Duration, renew: impl Fn() -> F)
+async fn until_lost<F>(lease: Duration, renew: impl Fn() -> F)
 where
     F: Future<Output = Result<(), store::Error>>,
 {
@@ -209,7 +209,7 @@ where
             Ok(()) => {}
             Err(error) if error.kind == store::ErrorKind::Fenced => return,
             // The fence decides in the end; a renewal that failed is only a greater risk of losing work.
-            Err(error) => tracing::warn!(upload_id, error = telemetry::chain(&error), "lease not renewed"),
+            Err(error) => tracing::warn!(error = telemetry::chain(&error), "lease not renewed"),
         }
     }
 }

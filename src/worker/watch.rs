@@ -6,17 +6,20 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{Mutex, MutexGuard, Notify, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
+use tracing::Instrument as _;
+use tracing::field::Empty;
 
 use super::answer::Answered;
 use super::expected::Expecting;
+use super::reading::Reading;
 use super::{Ending, News, Report, Worker};
-use crate::model::{Claim, FileCode};
+use crate::model::{Claim, FileCode, Verdicts};
 use crate::telemetry::metrics;
 use crate::{store, telemetry};
 
@@ -244,10 +247,17 @@ impl Run {
         let _large = (claim.object.size > LARGE).then(|| Counted::one_more(&self.large));
         let queued = (claim.claimed_at - claim.seen_at).to_std().unwrap_or_default();
         let in_progress = metrics().begin(claim.object.size, queued);
-        let ending = worker.intake(&claim, self.room_for(&claim, turn), &self.stop).await;
+        // On lines of every level, so that what is logged of one upload can be put together.
+        let span =
+            tracing::error_span!("upload", upload_id = claim.upload_id, attempt = claim.attempt, campaign = Empty);
+        let (start, mut reading) = (Instant::now(), Reading::default());
+        let work = worker.intake(&claim, self.room_for(&claim, turn), &self.stop, &mut reading);
+        let ending = work.instrument(span.clone()).await;
+        let took = start.elapsed();
         drop(in_progress);
         self.endings.notify_waiters();
-        self.tell(Report { object: claim.object, ending });
+        let report = Report { object: claim.object, ending };
+        span.in_scope(|| self.tell(report, &reading, queued, took));
         Ok(true)
     }
 
@@ -272,22 +282,18 @@ impl Run {
         let worker = &self.worker;
         let owed = worker.store.claim_answer(worker.bucket.name(), worker.config.lease()).await?;
         let Some(owed) = owed else { return Ok(false) };
-        let file = owed.object.key.as_str();
-        let answered = worker.answer(&owed, &self.stop).await;
+        let span = tracing::error_span!("answer", upload_id = owed.upload_id, attempt = owed.attempt);
+        let answered = worker.answer(&owed, &self.stop).instrument(span.clone()).await;
         metrics().answered(answered.word());
-        match answered {
+        let file = owed.object.key.as_str();
+        span.in_scope(|| match answered {
             Answered::Given => tracing::debug!(file, "answer given"),
             Answered::PutOff { trouble } => {
-                tracing::warn!(
-                    file,
-                    error = trouble,
-                    tries = owed.attempt,
-                    "answer put off; the file itself is settled"
-                );
+                tracing::warn!(file, error = trouble, "answer put off; the file itself is settled");
             }
             Answered::GivenBack => tracing::info!(file, "answer given back"),
             Answered::Lost => tracing::warn!(file, "answer taken over by another worker"),
-        }
+        });
         Ok(true)
     }
 
@@ -358,15 +364,32 @@ impl Run {
     }
 
     /// Says once what became of an upload. The key is a file's name, chosen by its sender; nothing of its content.
-    fn tell(&self, report: Report) {
+    fn tell(&self, report: Report, reading: &Reading, queued: Duration, took: Duration) {
         let file = report.object.key.as_str();
+        let (rows, bytes, verdicts) = (reading.rows_read, reading.bytes_read, reading.verdicts);
+        let (queued_ms, took_ms) = (queued.as_millis() as u64, took.as_millis() as u64);
         let (outcome, code) = report.ending.measured();
         metrics().processed(outcome, code.map(FileCode::as_str));
         match &report.ending {
-            Ending::Loaded { batch_id } => tracing::info!(file, batch_id, "batch loaded"),
+            Ending::Loaded { batch_id } => {
+                let Verdicts { pending, duplicate, skipped, invalid } = verdicts;
+                tracing::info!(
+                    file,
+                    batch_id,
+                    rows,
+                    pending,
+                    duplicate,
+                    skipped,
+                    invalid,
+                    bytes,
+                    queued_ms,
+                    took_ms,
+                    "batch loaded"
+                );
+            }
             Ending::Failed { batch_id, code } => {
                 self.count_fault(*code);
-                tracing::info!(file, batch_id, %code, "batch failed");
+                tracing::info!(file, batch_id, %code, rows, bytes, queued_ms, took_ms, "batch failed");
             }
             Ending::Rejected { fault } => {
                 self.count_fault(fault.code);

@@ -11,6 +11,7 @@ mod faults;
 mod faults_outside;
 mod floors;
 mod keys;
+mod logs;
 mod main_job;
 mod notices;
 mod purge;
