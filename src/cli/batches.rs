@@ -118,7 +118,7 @@ pub(super) async fn suppression(command: &SuppressionCommand, store: &Store, jso
         ];
         table.row(cells, &serde_json::to_value(&list)?);
     }
-    finish(&table, "No suppression list was loaded from a file.");
+    finish(&mut table, "No suppression list was loaded from a file.");
     Ok(OK)
 }
 
@@ -134,7 +134,7 @@ pub(super) async fn batches(command: &BatchesCommand, identity: &str, store: &St
                 table.row(batch_row(&batch), &serde_json::to_value(&batch)?);
             }
             finish(
-                &table,
+                &mut table,
                 "No batches. Drop a file in the bucket while batchdrop runs, or check it first: batchdrop check FILE.",
             );
             Ok(OK)
@@ -246,7 +246,7 @@ pub(super) async fn uploads(command: &UploadsCommand, store: &Store, json: bool)
         ];
         table.row(cells, &serde_json::to_value(&upload)?);
     }
-    finish(&table, "No uploads have been seen yet.");
+    finish(&mut table, "No uploads have been seen yet.");
     Ok(OK)
 }
 
@@ -260,7 +260,7 @@ fn answer(upload: &Upload) -> String {
     }
 }
 
-fn finish(table: &Table, when_empty: &str) {
+fn finish(table: &mut Table, when_empty: &str) {
     if table.is_empty() {
         note(when_empty);
     } else {

@@ -7,35 +7,25 @@ use comfy_table::{CellAlignment, ContentArrangement};
 
 use crate::model::Batch;
 
+/// So many rows are aligned with each other; then they are written, so that memory does not grow with their number.
+const PIECE: usize = 1_000;
+
 /// Rows under a header. With JSON asked for, each row is written at once as one object a line.
 pub(super) struct Table {
+    header: Vec<String>,
     inner: Option<comfy_table::Table>,
-    empty: bool,
+    rows: usize,
 }
 
 impl Table {
     pub(super) fn new(header: &[&str], json: bool) -> Self {
-        if json {
-            return Table { inner: None, empty: true };
-        }
-        let mut table = comfy_table::Table::new();
-        table.load_style(comfy_table::presets::NOTHING);
-        table.set_header(header);
-        // On a terminal, the widest columns are wrapped to fit; into a pipe, a row is a line.
-        let arrangement =
-            if std::io::stdout().is_terminal() { ContentArrangement::Dynamic } else { ContentArrangement::Disabled };
-        table.set_content_arrangement(arrangement);
-        for (column, name) in table.column_iter_mut().zip(header) {
-            column.set_padding((0, 1));
-            if is_number(name) {
-                column.set_cell_alignment(CellAlignment::Right);
-            }
-        }
-        Table { inner: Some(table), empty: true }
+        let header: Vec<String> = header.iter().map(|&name| name.to_owned()).collect();
+        let inner = (!json).then(|| piece(&header));
+        Table { header, inner, rows: 0 }
     }
 
     pub(super) fn row(&mut self, cells: Vec<String>, json: &serde_json::Value) {
-        self.empty = false;
+        self.rows += 1;
         match &mut self.inner {
             Some(table) => {
                 // A file's name may hold anything: nothing of it may steer the terminal.
@@ -43,20 +33,39 @@ impl Table {
             }
             None => json_line(json),
         }
+        if self.rows.is_multiple_of(PIECE) {
+            self.print();
+        }
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.empty
+        self.rows == 0
     }
 
-    /// Writes a table for people, unless it has no rows; JSON is written already.
-    pub(super) fn print(&self) {
-        if let Some(table) = self.inner.as_ref().filter(|_| !self.empty) {
-            for text in table.to_string().lines() {
-                line(text.trim_end());
-            }
+    /// Writes what has not been written, as a table for people, unless it has no rows; JSON is written already.
+    pub(super) fn print(&mut self) {
+        let Some(table) = self.inner.as_mut().filter(|table| !table.is_empty()) else { return };
+        for text in std::mem::replace(table, piece(&self.header)).to_string().lines() {
+            line(text.trim_end());
         }
     }
+}
+
+fn piece(header: &[String]) -> comfy_table::Table {
+    let mut table = comfy_table::Table::new();
+    table.load_style(comfy_table::presets::NOTHING);
+    table.set_header(header);
+    // On a terminal, the widest columns are wrapped to fit; into a pipe, a row is a line.
+    let arrangement =
+        if std::io::stdout().is_terminal() { ContentArrangement::Dynamic } else { ContentArrangement::Disabled };
+    table.set_content_arrangement(arrangement);
+    for (column, name) in table.column_iter_mut().zip(header) {
+        column.set_padding((0, 1));
+        if is_number(name) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    table
 }
 
 fn is_number(name: &str) -> bool {

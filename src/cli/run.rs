@@ -200,16 +200,14 @@ async fn show(mut heard: UnboundedReceiver<News>, store: Store, json: bool) {
                     note("Nothing new: what lies there has been loaded before; see batchdrop batches list.");
                 }
                 table.print();
-                table = Table::new(BATCH_HEADER, json);
             }
             News::Upload(report) => {
                 if add(&mut table, &store, &report).await {
                     done += 1;
                     progress.set_message(format!("{} files", thousands(done)));
                     progress.tick();
-                    if drained && !json {
+                    if drained {
                         table.print();
-                        table = Table::new(BATCH_HEADER, json);
                     }
                 }
             }

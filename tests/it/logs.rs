@@ -49,7 +49,10 @@ async fn a_batch_has_one_line_with_its_numbers() {
 
         let failed = of_file(&lines, "wrong.csv");
         assert_eq!(failed.len(), 1, "{lines:?}");
-        assert_eq!((&failed[0]["message"], &failed[0]["code"]), (&json!("batch failed"), &json!("MISSING_REQUIRED_FIELDS")));
+        assert_eq!(
+            (&failed[0]["message"], &failed[0]["code"]),
+            (&json!("batch failed"), &json!("MISSING_REQUIRED_FIELDS"))
+        );
         assert_eq!(failed[0]["batch_id"], app.batch_of("wrong.csv").await.batch_id);
     }
 }
