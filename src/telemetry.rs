@@ -11,7 +11,7 @@ use std::io::IsTerminal as _;
 
 use tracing_subscriber::EnvFilter;
 
-pub use metrics::{InProgress, Ledger, Metrics, Outcome, Stage, metrics};
+pub use metrics::{ExpectedNow, InProgress, Ledger, Metrics, Outcome, Stage, metrics};
 
 /// What is logged, and how.
 #[derive(Debug, Clone, PartialEq, serde::Deserialize)]

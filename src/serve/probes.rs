@@ -8,7 +8,8 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use super::Shared;
-use crate::telemetry::{Ledger, metrics};
+use crate::model::{self, ExpectedStatus};
+use crate::telemetry::{ExpectedNow, Ledger, metrics};
 
 /// A sign of life that is older than this means that the worker is stuck.
 pub(super) const STUCK: Duration = Duration::from_secs(30);
@@ -38,11 +39,25 @@ pub(super) async fn readyz(State(shared): State<Arc<Shared>>) -> Response {
 
 pub(super) async fn scrape(State(shared): State<Arc<Shared>>) -> Response {
     metrics().ledger(shared.ledger().await);
+    if let Some(all) = shared.expected().await {
+        let told = all.iter().map(|one| ExpectedNow {
+            campaign: &one.campaign_name,
+            status: one.status.map(ExpectedStatus::as_str),
+            next_due: one.next_due_at.map(|at| at.timestamp_millis() as f64 / 1000.0),
+        });
+        metrics().expected(&told.collect::<Vec<_>>());
+    }
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     ([(header::CONTENT_TYPE, kind)], metrics().text()).into_response()
 }
 
 impl Shared {
+    /// Where expected files stand now; `None` where the store is not open, or does not answer in time.
+    async fn expected(&self) -> Option<Vec<model::ExpectedNow>> {
+        let (store, bucket) = self.opened.get()?;
+        tokio::time::timeout(PATIENCE, store.expected_now(bucket)).await.ok()?.ok()
+    }
+
     /// What the ledger counts now; `None` where the store is not open, or does not answer in time.
     async fn ledger(&self) -> Option<Ledger> {
         let (store, bucket) = self.opened.get()?;

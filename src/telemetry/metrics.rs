@@ -1,12 +1,13 @@
 //! Every metric of the worker: its name, unit, labels and help, in this one place.
 //!
-//! Names are Prometheus's: base units, `_total` on what only grows. A label holds a word of a closed list, never a file, a
-//! batch or anything of a person's; each of its words is exported from the start, as zero, so that an alert on a rate sees the
+//! Names are Prometheus's: base units, `_total` on what only grows. A label holds a word of a closed list, or the name of a
+//! campaign whose files are expected; never a file, a batch or anything of a person's; each of its words is exported from the start, as zero, so that an alert on a rate sees the
 //! first event. What is counted is what this process did since it started. The gauges of the ledger are the same from every
 //! worker on the same store and bucket: take one of them, not their sum.
 
-use std::sync::LazyLock;
+use std::collections::BTreeSet;
 use std::sync::atomic::AtomicU64;
+use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use prometheus_client::encoding::EncodeLabelSet;
@@ -121,6 +122,20 @@ struct ResultLabel {
     result: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct CampaignLabel {
+    campaign: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ExpectedLabel {
+    campaign: String,
+    status: &'static str,
+}
+
+/// Words of `status` in [`Metrics::expected_files`].
+const EXPECTED: [&str; 5] = ["expected", "late", "arrived", "failed", "missing"];
+
 /// Ten milliseconds to some three hours: a small file's commit and a huge file's load.
 #[derive(Clone)]
 struct StageBuckets;
@@ -156,6 +171,11 @@ pub struct Metrics {
     oldest_waiting: Seconds,
     answers_due: Gauge,
     messages_due: Gauge,
+    expected_files: Family<ExpectedLabel, Gauge>,
+    expected_next_due: Family<CampaignLabel, Seconds>,
+    expected_missing: Family<CampaignLabel, Counter>,
+    /// The campaigns that the two gauges tell of.
+    expecting: Mutex<BTreeSet<String>>,
 }
 
 /// The metrics of this process.
@@ -268,6 +288,24 @@ impl Metrics {
                 "Of the store: messages that webhooks are still to be told, now or later",
                 Gauge::default(),
             ),
+            expected_files: all.add(
+                "expected_files",
+                "Of the store: 1 where the file stands that is expected of a campaign now: expected, late, arrived, failed or \
+                 missing; else 0",
+                Family::default(),
+            ),
+            expected_next_due: all.add_with_unit(
+                "expected_next_due_timestamp",
+                Unit::Seconds,
+                "Of the store: when the next file of a campaign is due, in seconds since 1970",
+                Family::default(),
+            ),
+            expected_missing: all.add(
+                "expected_files_missing",
+                "Expected files that this worker found missing, by campaign",
+                Family::default(),
+            ),
+            expecting: Mutex::default(),
             registry: all.0,
         };
         metrics.export_zeros();
@@ -303,6 +341,42 @@ impl Metrics {
         for code in codes {
             drop(self.files_failed.get_or_create(&CodeLabel { code }));
         }
+    }
+
+    /// Exports a zero for each campaign whose files are expected.
+    pub fn expect_files_of<'a>(&self, campaigns: impl IntoIterator<Item = &'a str>) {
+        for campaign in campaigns {
+            drop(self.expected_missing.get_or_create(&CampaignLabel { campaign: campaign.to_owned() }));
+        }
+    }
+
+    /// An expected file was found missing.
+    pub fn missed(&self, campaign: &str) {
+        self.expected_missing.get_or_create(&CampaignLabel { campaign: campaign.to_owned() }).inc();
+    }
+
+    /// Takes over what the store says of expected files now.
+    pub fn expected(&self, all: &[ExpectedNow<'_>]) {
+        let mut told = self.expecting.lock().unwrap_or_else(PoisonError::into_inner);
+        let now: BTreeSet<String> = all.iter().map(|one| one.campaign.to_owned()).collect();
+        for campaign in told.difference(&now) {
+            for status in EXPECTED {
+                self.expected_files.remove(&ExpectedLabel { campaign: campaign.clone(), status });
+            }
+            self.expected_next_due.remove(&CampaignLabel { campaign: campaign.clone() });
+        }
+        for one in all {
+            for status in EXPECTED {
+                let label = ExpectedLabel { campaign: one.campaign.to_owned(), status };
+                let is_it = one.status.is_some_and(|word| word.eq_ignore_ascii_case(status));
+                self.expected_files.get_or_create(&label).set(is_it.into());
+            }
+            if let Some(seconds) = one.next_due {
+                let label = CampaignLabel { campaign: one.campaign.to_owned() };
+                self.expected_next_due.get_or_create(&label).set(seconds);
+            }
+        }
+        *told = now;
     }
 
     /// Uploads were entered in the ledger.
@@ -400,6 +474,17 @@ impl Metrics {
         let _ = encode(&mut text, &self.registry);
         text
     }
+}
+
+/// Where the file stands that is expected of a campaign now.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ExpectedNow<'a> {
+    /// The campaign's name.
+    pub campaign: &'a str,
+    /// A word of its status; `None` before the first can come.
+    pub status: Option<&'static str>,
+    /// When the next is due, in seconds since 1970.
+    pub next_due: Option<f64>,
 }
 
 /// The open uploads, as the ledger counts them.

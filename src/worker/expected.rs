@@ -14,6 +14,7 @@ use tokio::sync::Notify;
 use super::Worker;
 use super::watch::{Mode, Run};
 use crate::model::{Campaign, Event, ExpectedStatus, OpenExpected, Schedule};
+use crate::telemetry::metrics;
 use crate::{store, telemetry};
 
 /// Between two looks at what came.
@@ -87,6 +88,7 @@ impl Run {
     /// Judges for as long as the worker stays.
     pub(super) async fn judge_what_is_due(self: Arc<Self>) {
         let (mut failures, mut is_first) = (0, true);
+        metrics().expect_files_of(self.worker.expecting().map(|(campaign, _)| campaign.name.as_str()));
         while !self.stop.is_cancelled() {
             match self.judge(is_first).await {
                 Ok(()) if self.worker.expecting().next().is_none() => return,
@@ -201,7 +203,10 @@ impl Run {
         let batch_id = expected.arrival.as_ref().map(|arrival| arrival.batch_id.as_str());
         let is_late = expected.arrival.as_ref().is_some_and(|arrival| arrival.arrived_at > expected.occurrence.due_at);
         match status {
-            ExpectedStatus::Missing => tracing::warn!(campaign = name, due_at, "expected file is missing"),
+            ExpectedStatus::Missing => {
+                metrics().missed(name);
+                tracing::warn!(campaign = name, due_at, "expected file is missing");
+            }
             ExpectedStatus::Late => tracing::info!(campaign = name, due_at, "expected file is late"),
             ExpectedStatus::Failed => {
                 tracing::info!(campaign = name, due_at, batch_id, "expected file came, and failed");

@@ -9,6 +9,7 @@ use ExpectedStatus::{Arrived, Expected, Failed, Missing};
 use batchdrop::model::{ExpectedFile, ExpectedQuery, ExpectedStatus};
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::serving::{address_of, get};
 use super::support::app::{In, TestApp, To, contacts};
 use super::support::receiver::{Receiver, SECRET, check_signatures};
 
@@ -152,7 +153,8 @@ async fn workers_find_out_by_themselves_and_tell_once(to: To) {
     let daily = Daily::new(to, &receiver, "due_opens = '23h'").await;
     let app = &daily.app;
     let started = app.store.clock().await.expect("the time");
-    let workers = [app.start(&["run"]), app.start(&["run"])];
+    let workers = [app.start(&["run", "--listen", "127.0.0.1:0"]), app.start(&["run"])];
+    let address = address_of(app, &workers[0]).await;
     app.wait_until("it is expected", || async { daily.standing().await == [(1, Expected)] }).await;
     let listings = "select count(*) from bucket_listings";
     app.wait_until("a listing is noted", || async { app.number(listings).await == 1 }).await;
@@ -168,6 +170,15 @@ async fn workers_find_out_by_themselves_and_tell_once(to: To) {
     })
     .await;
     app.wait_until("it is told", || async { receiver.received().len() == 2 }).await;
+    let metrics = get(&address, "/metrics", "").await;
+    for (status, expected) in [("missing", 0.0), ("expected", 1.0), ("late", 0.0), ("arrived", 0.0), ("failed", 0.0)] {
+        let sample = format!("batchdrop_expected_files{{campaign=\"late\",status=\"{status}\"}}");
+        assert_eq!(metrics.sample(&sample), expected, "the window of the next is open: {sample}");
+    }
+    let next_due = metrics.sample("batchdrop_expected_next_due_timestamp_seconds{campaign=\"late\"}");
+    assert_eq!(next_due, (daily.due_at + TimeDelta::days(1)).timestamp() as f64);
+    let found = metrics.sample("batchdrop_expected_files_missing_total{campaign=\"late\"}");
+    assert_eq!(found, workers[0].log().matches("expected file is missing").count() as f64);
     app.drop_file("late_2.csv", contacts(3, 2)).await;
     app.wait_until("it has arrived", || async { daily.standing().await[1] == (1, Arrived) }).await;
     let ids: std::collections::BTreeSet<_> = receiver.received().into_iter().map(|message| message.id).collect();

@@ -275,9 +275,12 @@ async fn an_address_that_is_taken_is_told() {
 /// The README lists every metric, and no other.
 #[tokio::test]
 async fn the_readme_lists_every_metric() {
-    let app = TestApp::new(In::Folder, To::Sqlite).await;
+    let mut app = TestApp::new(In::Folder, To::Sqlite).await;
+    app.configure("[campaigns.default]\nid = 1\nfiles = '*.csv*'\ndue = 'daily 09:00'\n");
     let running = app.start(&["run", "--listen", "127.0.0.1:0"]);
     let address = address_of(&app, &running).await;
+    let is_expected = async || get(&address, "/metrics", "").await.body.contains("batchdrop_expected_files{");
+    app.wait_until("a file is expected", is_expected).await;
     let metrics = get(&address, "/metrics", "").await;
     let exported: BTreeSet<&str> = metrics
         .body

@@ -148,6 +148,8 @@ fn panel_expressions(dashboard: &Value) -> Vec<String> {
 async fn a_scraped_worker_gives_every_rule_and_panel_its_metrics() {
     let mut app = TestApp::new(In::Folder, To::Sqlite).await;
     app.set("SERVE_READ_TOKEN", TOKEN);
+    let due = (chrono::Utc::now() + chrono::TimeDelta::hours(6)).format("%H:%M");
+    app.configure(&format!("[campaigns.default]\nid = 1\nfiles = '*.csv*'\ndue = 'daily {due}'\n"));
     let running = app.start(&["run", "--listen", "127.0.0.1:0"]);
     let prometheus = Prometheus::start(&address_of(&app, &running).await);
     app.wait_until("it is scraped", async || prometheus.series("batchdrop_store_reachable == 1").await == 1).await;
