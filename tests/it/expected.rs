@@ -170,6 +170,14 @@ async fn workers_find_out_by_themselves_and_tell_once(to: To) {
     })
     .await;
     app.wait_until("it is told", || async { receiver.received().len() == 2 }).await;
+    let listed = get(&address, "/api/v1/outbound/expected-files?status=MISSING&campaign_name=late&limit=1", "").await;
+    let listed: serde_json::Value = serde_json::from_str(&listed.body).expect("JSON");
+    let due_at = listed["items"][0]["due_at"].as_str().and_then(|at| at.parse().ok());
+    assert_eq!((&listed["total_count"], due_at), (&2.into(), Some(daily.due_at)), "{listed}");
+    let wrong = get(&address, "/api/v1/outbound/expected-files?status=GONE", "").await;
+    assert!(wrong.status == 422 && wrong.body.contains("EXPECTED, LATE, ARRIVED, FAILED, MISSING"), "{}", wrong.body);
+    let page = get(&address, "/expected", "").await;
+    assert_eq!(page.body.matches("<span class=\"status bad\">MISSING</span>").count(), 2, "{}", page.body);
     let metrics = get(&address, "/metrics", "").await;
     for (status, expected) in [("missing", 0.0), ("expected", 1.0), ("late", 0.0), ("arrived", 0.0), ("failed", 0.0)] {
         let sample = format!("batchdrop_expected_files{{campaign=\"late\",status=\"{status}\"}}");

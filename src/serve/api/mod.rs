@@ -4,6 +4,7 @@
 //! library's; every batch and request has more fields, which it overlooks.
 
 mod batches;
+mod expected;
 mod parameters;
 mod rejects;
 mod results;
@@ -82,7 +83,8 @@ impl<T> ListResponse<T> {
     components(schemas(ErrorDetail, HTTPValidationError)),
     tags(
         (name = "outbound.batches", description = "Batches, as in the published client library"),
-        (name = "outbound.uploads", description = "The ledger: every file that was ever seen")
+        (name = "outbound.uploads", description = "The ledger: every file that was ever seen"),
+        (name = "outbound.expected-files", description = "When campaigns' files are due, and what became of each")
     )
 )]
 struct Description;
@@ -97,6 +99,7 @@ pub(super) fn routes(shared: &Arc<Shared>, identity: &str) -> (Router, MethodRou
         .routes(routes!(results::results))
         .routes(routes!(rejects::rejects))
         .routes(routes!(uploads::list))
+        .routes(routes!(expected::list))
         .split_for_parts();
     complete(&mut description);
     let text: Arc<str> = description.to_json().unwrap_or_default().into();

@@ -26,6 +26,10 @@ pub(super) struct Alarm {
 }
 
 impl Alarm {
+    pub(super) fn new(what: &str, why: String) -> Self {
+        Alarm { what: what.to_owned(), why }
+    }
+
     pub(super) fn show(&self) -> Markup {
         html! { div.alarm role="alert" { strong { (self.what) } " " span { (self.why) } } }
     }

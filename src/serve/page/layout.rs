@@ -6,7 +6,8 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use super::alarms::Alarm;
 use super::assets::{ICON, SCRIPT, STYLE};
 use super::viewer::Viewer;
-use super::{Page, Problem, alarms, show};
+use super::{Page, Problem, alarms, expected, show};
+use crate::model::ExpectedNow;
 use crate::store::{Backlog, Store};
 
 /// Which page it is, for the navigation.
@@ -15,6 +16,7 @@ pub(super) enum Here {
     Batches,
     Batch,
     Uploads,
+    Expected,
 }
 
 /// What stands around a page's content.
@@ -24,6 +26,7 @@ pub(super) struct Frame<'p> {
     pub(super) store: &'p Store,
     pub(super) bucket: &'p str,
     pub(super) backlog: Backlog,
+    expected: Vec<ExpectedNow>,
     alarms: Vec<Alarm>,
 }
 
@@ -35,8 +38,10 @@ impl<'p> Frame<'p> {
     pub(super) async fn of(page: &'p Page, viewer: &'p Viewer) -> Result<Frame<'p>, Problem> {
         let (store, bucket) = page.opened()?;
         let backlog = store.backlog(bucket).await?;
-        let alarms = alarms::alarms(page, &backlog).await?;
-        Ok(Frame { page, viewer, store, bucket, backlog, alarms })
+        let expected = store.expected_now(bucket).await?;
+        let mut alarms = alarms::alarms(page, &backlog).await?;
+        alarms.extend(expected::alarm(&expected));
+        Ok(Frame { page, viewer, store, bucket, backlog, expected, alarms })
     }
 
     /// How soon a script should look again: often while something moves.
@@ -55,6 +60,7 @@ impl<'p> Frame<'p> {
     }
 
     fn body(&self, here: Here, content: &Markup) -> Markup {
+        let wanting = self.expected.iter().filter(|now| expected::is_wanting(now)).count() as u64;
         let open = self.backlog.waiting + self.backlog.held + self.backlog.claimed;
         html! {
             a.skip href="#main" { "Skip to the content" }
@@ -68,6 +74,16 @@ impl<'p> Frame<'p> {
                                 a href="/uploads" aria-current=[current(here, Here::Uploads)] {
                                     "Uploads"
                                     @if open > 0 { " " span.badge { (show::grouped(open)) span.unseen { " open" } } }
+                                }
+                            }
+                            @if !self.expected.is_empty() || here == Here::Expected {
+                                li {
+                                    a href="/expected" aria-current=[current(here, Here::Expected)] {
+                                        "Expected"
+                                        @if wanting > 0 {
+                                            " " span.badge { (show::grouped(wanting)) span.unseen { " late, missing or failed" } }
+                                        }
+                                    }
                                 }
                             }
                         }

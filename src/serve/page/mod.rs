@@ -5,6 +5,7 @@
 //! | `/` | batches, with filters |
 //! | `/batches/{batch_id}` | one batch |
 //! | `/batches/{batch_id}/hold`, `resume`, `cancel` | what is done to it |
+//! | `/expected` | when files are due, and what became of each |
 //! | `/uploads` | what waits, is worked on, or was refused |
 //! | `/login`, `/logout` | where there are tokens |
 //! | `/assets/…` | style, script, icon: from the binary |
@@ -15,6 +16,7 @@ mod alarms;
 mod assets;
 mod batch;
 mod batches;
+mod expected;
 mod layout;
 mod login;
 mod session;
@@ -72,6 +74,7 @@ pub(super) fn routes(page: Page) -> Router {
         .route("/batches/{batch_id}", get(batch::show))
         .route("/batches/{batch_id}/{action}", post(steer::steer))
         .route("/uploads", get(uploads::list))
+        .route("/expected", get(expected::list))
         .route("/uploads/requeue", post(uploads::requeue))
         .route("/login", get(login::form).post(login::login))
         .route("/logout", post(login::logout))

@@ -77,13 +77,13 @@ pub(super) fn file_name(name: &str) -> Markup {
     }
 }
 
-/// The word of a status of a batch or an upload. The colour repeats what the word says.
+/// The word of a status of a batch, an upload or an expected file. The colour repeats what the word says.
 pub(super) fn status(word: &str) -> Markup {
     let kind = match word {
-        "ACTIVE" | "LOADED" => "good",
+        "ACTIVE" | "LOADED" | "ARRIVED" => "good",
         "CLAIMED" => "busy",
-        "PAUSED" | "WAITING" => "waits",
-        "FAILED" | "REJECTED" => "bad",
+        "PAUSED" | "WAITING" | "LATE" => "waits",
+        "FAILED" | "REJECTED" | "MISSING" => "bad",
         _ => "over",
     };
     html! { span class={ "status " (kind) } { (word) } }

@@ -29,6 +29,7 @@ async fn serving(to: To) -> (TestApp, Running, String) {
     ] {
         app.set(key, value);
     }
+    app.configure("[campaigns.default]\nid = 1\nfiles = '*.csv*'\ndue = ['daily 09:00', 'daily 21:00']\n");
     // More rows than a page of the results has.
     app.drop_file("good.csv", contacts(2_500, 1)).await;
     app.drop_file("empty.csv", "").await;

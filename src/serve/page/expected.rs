@@ -1,0 +1,121 @@
+//! Expected files: the next of each campaign, and what became of those before.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::{IntoResponse as _, Response};
+use maud::{Markup, html};
+
+use super::alarms::Alarm;
+use super::layout::{Frame, Here};
+use super::viewer::Viewer;
+use super::{Page, Problem, show};
+use crate::model::{ExpectedFile, ExpectedNow, ExpectedQuery, ExpectedStatus};
+
+/// Due times shown.
+const SHOWN: u32 = 100;
+
+/// Whether somebody should look after it.
+pub(super) fn is_wanting(now: &ExpectedNow) -> bool {
+    matches!(now.status, Some(ExpectedStatus::Late | ExpectedStatus::Missing | ExpectedStatus::Failed))
+}
+
+/// Tells on every page whose file is missing.
+pub(super) fn alarm(all: &[ExpectedNow]) -> Option<Alarm> {
+    let missing = all.iter().filter(|now| now.status == Some(ExpectedStatus::Missing));
+    let names: Vec<&str> = missing.map(|now| now.campaign_name.as_str()).collect();
+    let what = if names.len() > 1 { "Files are missing." } else { "A file is missing." };
+    let why = format!(
+        "Of {}: it was due, and did not come. Ask its sender; Expected tells since when. This stands until it comes, or the next is \
+         waited for.",
+        names.join(", ")
+    );
+    (!names.is_empty()).then(|| Alarm::new(what, why))
+}
+
+pub(super) async fn list(State(page): State<Arc<Page>>, viewer: Viewer) -> Result<Response, Problem> {
+    let frame = Frame::of(&page, &viewer).await?;
+    let asked = ExpectedQuery { bucket: Some(frame.bucket.to_owned()), limit: SHOWN, ..Default::default() };
+    let files = frame.store.expected_files(&asked).await?.files;
+    let content = html! {
+        h1 { "Expected files" }
+        section aria-label="Due times" {
+            @if files.is_empty() {
+                div.empty {
+                    p { "No file is expected." }
+                    p.small { "A campaign says when its files are due: " code { "due = \"weekdays 09:00\"" } " in its section of the configuration." }
+                }
+            } @else {
+                (table(&page, &files))
+            }
+        }
+    };
+    Ok(frame.show(Here::Expected, "Expected files", &content).into_response())
+}
+
+fn table(page: &Page, files: &[ExpectedFile]) -> Markup {
+    let zone = page.installation.time_zone;
+    html! {
+        table.cards role="table" {
+            thead role="rowgroup" {
+                tr role="row" {
+                    @for name in ["Due", "Campaign", "Status", "What came"] { th role="columnheader" scope="col" { (name) } }
+                }
+            }
+            tbody role="rowgroup" {
+                @for file in files {
+                    tr role="row" id={ "expected-" (file.campaign_id) "-" (file.due_at.timestamp()) } {
+                        td.when role="cell" data-label="Due" { (show::time(file.due_at, zone)) }
+                        td.file role="cell" data-label="Campaign" { (show::file_name(&file.campaign_name)) }
+                        td role="cell" data-label="Status" { (show::status(file.status.as_str())) }
+                        td.reason role="cell" data-label="What came" { (what_came(page, file)) }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// What came, when, by how much too late, and what is wrong with it; or what is to be known while nothing has come.
+fn what_came(page: &Page, file: &ExpectedFile) -> Markup {
+    let zone = page.installation.time_zone;
+    html! {
+        @match (file.status, &file.batch_id) {
+            (ExpectedStatus::Expected, _) => span.muted { "counts from " (show::time(file.opens_at, zone)) },
+            (ExpectedStatus::Late, _) => {
+                "nothing yet" span.under { "missing from " (show::time(file.missing_from, zone)) }
+            }
+            (_, Some(batch_id)) => {
+                a href={ "/batches/" (batch_id) } { (show::file_name(file.key.as_deref().unwrap_or(batch_id))) }
+            }
+            _ => "nothing",
+        }
+        @if let Some(why) = &file.error_message { p.error { (why) } }
+        @if let Some(at) = file.arrived_at {
+            span.under {
+                "came " (show::time(at, zone))
+                @if let Some(late) = file.late_by() { ", " (show::duration(late.to_std().unwrap_or_default())) " late" }
+            }
+        }
+        @if let Some(at) = file.missing_at { span.under { "found missing " (show::time(at, zone)) } }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_misses_a_file_is_told_on_every_page() {
+        let now = |name: &str, status| ExpectedNow { campaign_name: name.to_owned(), status, next_due_at: None };
+        let all = [
+            now("a", Some(ExpectedStatus::Missing)),
+            now("b", Some(ExpectedStatus::Late)),
+            now("c", Some(ExpectedStatus::Missing)),
+            now("d", None),
+        ];
+        let told = alarm(&all).expect("an alarm").show().into_string();
+        assert!(told.contains("Files are missing.") && told.contains("Of a, c: it was due"), "{told}");
+        assert!(alarm(&all[1..2]).is_none() && is_wanting(&all[1]) && !is_wanting(&all[3]));
+    }
+}
