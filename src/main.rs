@@ -17,6 +17,7 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) => cli.end_in_trouble(&error),
     };
+    batchdrop::telemetry::end();
     // Threads that read a file nobody wants any more are not waited for.
     runtime.shutdown_background();
     ExitCode::from(code)

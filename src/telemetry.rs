@@ -1,4 +1,4 @@
-//! What the worker says of itself while it works: logs, on standard error, metrics, and signs of life for systemd.
+//! What the worker says of itself while it works: logs, on standard error, metrics, traces, and signs of life for systemd.
 //!
 //! A line's message can be read by itself; what one searches for stands in its fields. No phone number, address or
 //! variable of a person is ever in either.
@@ -6,10 +6,14 @@
 mod metrics;
 pub mod progress;
 pub mod systemd;
+mod traces;
 
 use std::io::IsTerminal as _;
 
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer as _};
 
 pub use metrics::{ExpectedNow, InProgress, Ledger, Metrics, Outcome, Stage, metrics};
 
@@ -40,27 +44,36 @@ impl Default for LogConfig {
     }
 }
 
-/// Starts logging for the whole process.
+/// Starts logging for the whole process, and traces where they are wanted of it. [`end`] ends them.
 ///
 /// # Errors
-/// A filter that is none, with a text for the operator.
-pub fn start(config: &LogConfig) -> Result<(), String> {
+/// A filter that is none, or a place for traces that is none, with a text for the operator.
+pub fn start(config: &LogConfig, with_traces: bool) -> Result<(), String> {
     let on_terminal = std::io::stderr().is_terminal();
     let level = config.level.as_deref().unwrap_or(if on_terminal { "warn" } else { "info" });
     // PostgreSQL's notices ("already exists, skipping") come by way of sqlx; whoever wants them names sqlx in the filter.
-    let filter =
-        EnvFilter::try_new(format!("sqlx=warn,{level}")).map_err(|error| format!("log.level = {level:?}: {error}"))?;
+    let filter = EnvFilter::try_new(format!("sqlx=warn,opentelemetry_sdk=warn,opentelemetry_otlp=warn,{level}"))
+        .map_err(|error| format!("log.level = {level:?}: {error}"))?;
     // The library that reads phone numbers writes each of them into its log.
     let silent = "rlibphonenumber=off".parse().map_err(|error| format!("log: {error}"))?;
     let filter = filter.add_directive(silent);
     let colours = on_terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours);
-    match config.format {
-        LogFormat::Pretty => builder.with_target(false).init(),
-        LogFormat::Json => builder.json().flatten_event(true).init(),
-    }
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(colours);
+    let lines = match config.format {
+        LogFormat::Pretty => lines.with_target(false).boxed(),
+        LogFormat::Json => lines.json().flatten_event(true).boxed(),
+    };
+    // However little is logged, a trace is whole; and nothing is in it that libraries say.
+    let of_ours = Targets::new().with_target(env!("CARGO_CRATE_NAME"), LevelFilter::INFO);
+    let traces = if with_traces { traces::layer()? } else { None };
+    tracing_subscriber::registry().with(lines.with_filter(filter)).with(traces.with_filter(of_ours)).init();
     std::panic::set_hook(Box::new(tell_of_panic));
     Ok(())
+}
+
+/// Sends what is left of the traces; waits two seconds at most.
+pub fn end() {
+    traces::end();
 }
 
 /// The message of a panic is left out: that of a text cut in the wrong place, for one, quotes the text, which is a person's.

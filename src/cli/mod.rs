@@ -181,7 +181,8 @@ impl Cli {
             _ => {} // all others want a configuration
         }
         let config = shared.load_config()?;
-        telemetry::start(&config.log).map_err(anyhow::Error::msg)?;
+        let with_traces = matches!(self.command, Command::Run(_));
+        telemetry::start(&config.log, with_traces).map_err(ConfigError)?;
         match &self.command {
             Command::Run(args) => run::run(args, config, shared.json).await,
             Command::Check(args) => check::check(args, &config, shared.json),

@@ -18,6 +18,7 @@ use futures_util::StreamExt as _;
 use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
+use tracing::{Instrument as _, info_span};
 
 use super::reading::{Interrupted, Reading, Said, read_and_judge};
 use super::{Ending, Worker, backoff, unless_it_panics, until_lost};
@@ -204,7 +205,7 @@ impl Worker {
     ) -> Result<Published, Halt> {
         let start = Instant::now();
         let body = tokio::select! {
-            body = self.bucket.read(&claim.object) => body?,
+            body = self.bucket.read(&claim.object).instrument(info_span!("fetch")) => body?,
             () = stop.cancelled() => return Err(Halt::Stopped),
         };
         reach("opened", claim)?;
@@ -215,16 +216,8 @@ impl Worker {
         let mut reader = Reader::start(body, campaign.clone(), rules, self.limits, under_way.progress());
         let lookup = campaign.lookup();
         let mut load: Option<Load> = None;
-        loop {
-            // A stop is heard between chunks; a publication that has begun is finished, it takes a moment.
-            let step = tokio::select! {
-                step = reader.said.recv() => step,
-                () = stop.cancelled() => return Err(Halt::Stopped),
-            };
-            let Some(step) = step else { break };
-            reach("rows", claim)?;
-            self.take(step, &mut load, claim, lookup.as_ref(), stop).await?;
-        }
+        let fill = self.fill(&mut load, &mut reader, claim, lookup.as_ref(), stop);
+        fill.instrument(info_span!("load")).await?;
         let (read, result) = reader.end().await?;
         *reading = read;
         if let Err(halt) = result {
@@ -238,7 +231,7 @@ impl Worker {
         let loaded = Instant::now();
         metrics().took(Stage::Load, loaded - opened);
         reach("publish", claim)?;
-        let published = load.publish(claim, &draft, reading.verdicts).await?;
+        let published = load.publish(claim, &draft, reading.verdicts).instrument(info_span!("publish")).await?;
         reach("published", claim)?;
         metrics().took(Stage::Publish, loaded.elapsed());
         if let Published::Batch { .. } = published {
@@ -249,7 +242,28 @@ impl Worker {
         Ok(published)
     }
 
-    /// Does what the reader asks for. The transaction is opened by the first that it says: a file with a fault in its header
+    /// Does what the reader asks for, until it has nothing more to say.
+    async fn fill(
+        &self,
+        load: &mut Option<Load>,
+        reader: &mut Reader,
+        claim: &Claim,
+        lookup: Option<&Lookup>,
+        stop: &CancellationToken,
+    ) -> Result<(), Halt> {
+        loop {
+            // A stop is heard between chunks; a publication that has begun is finished, it takes a moment.
+            let step = tokio::select! {
+                step = reader.said.recv() => step,
+                () = stop.cancelled() => return Err(Halt::Stopped),
+            };
+            let Some(step) = step else { return Ok(()) };
+            reach("rows", claim)?;
+            self.take(step, load, claim, lookup, stop).await?;
+        }
+    }
+
+    /// Does one thing that the reader asks for. The transaction is opened by the first that it says: a file with a fault in its header
     /// opens none.
     async fn take(
         &self,

@@ -19,7 +19,7 @@ use super::answer::Answered;
 use super::expected::Expecting;
 use super::reading::Reading;
 use super::{Ending, News, Report, Worker};
-use crate::model::{Claim, FileCode, Verdicts};
+use crate::model::{Claim, FileCode};
 use crate::telemetry::metrics;
 use crate::{store, telemetry};
 
@@ -366,13 +366,15 @@ impl Run {
     /// Says once what became of an upload. The key is a file's name, chosen by its sender; nothing of its content.
     fn tell(&self, report: Report, reading: &Reading, queued: Duration, took: Duration) {
         let file = report.object.key.as_str();
-        let (rows, bytes, verdicts) = (reading.rows_read, reading.bytes_read, reading.verdicts);
-        let (queued_ms, took_ms) = (queued.as_millis() as u64, took.as_millis() as u64);
+        // Signed, since traces know no other numbers.
+        let count = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+        let (rows, bytes) = (count(reading.rows_read), count(reading.bytes_read));
+        let (queued_ms, took_ms) = (queued.as_millis() as i64, took.as_millis() as i64);
         let (outcome, code) = report.ending.measured();
         metrics().processed(outcome, code.map(FileCode::as_str));
         match &report.ending {
             Ending::Loaded { batch_id } => {
-                let Verdicts { pending, duplicate, skipped, invalid } = verdicts;
+                let [pending, duplicate, skipped, invalid] = reading.verdicts.each().map(|(_, rows)| count(rows));
                 tracing::info!(
                     file,
                     batch_id,

@@ -22,4 +22,5 @@ mod soak;
 mod steering;
 mod store;
 mod support;
+mod traces;
 mod webhooks;
