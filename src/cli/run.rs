@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::output::{BATCH_HEADER, Table, batch_row, note, printable, thousands};
 use super::{FINDINGS_OR_TROUBLE, OK, SOME_FAILED};
 use crate::bucket::{self, Bucket};
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, duration_text, parse_duration};
 use crate::model::FileCode;
 use crate::serve::{Announcer, Installation, Server};
 use crate::store::{self, Store};
@@ -30,9 +30,15 @@ const LONGEST_WAIT: Duration = Duration::from_secs(30);
   2  wrong usage or configuration
   3  with --once: some file failed or was rejected; see its error_message
 
+With --for TIME, no upload is begun after that time. What is in hand then is finished within a minute (or within
+TIME again, where that is less) or given back, and the next run finds it and the rest. That is told, and is no
+trouble of ours; it is where all of TIME was not enough for an upload.
+--accept-faults is for schedulers that take 3 for a failure: the senders are told what to mend.
+
 Examples:
   batchdrop run fixtures/uploads
   batchdrop run --once s3://uploads/calls --store postgres://app@db/calls
+  batchdrop run --once --for 10m s3://uploads/calls --store postgres://app@db/calls
   BATCHDROP_BUCKET_ENDPOINT_URL=http://127.0.0.1:9000 batchdrop run s3://uploads")]
 pub(super) struct RunArgs {
     /// A folder, or s3://BUCKET/PREFIX [config: bucket.url]
@@ -43,9 +49,33 @@ pub(super) struct RunArgs {
     /// Load what is there, wait for nothing, and exit
     #[arg(long)]
     once: bool,
+    /// With --once: begin nothing more after this time, such as 10m
+    #[arg(long = "for", value_name = "TIME")]
+    within: Option<String>,
+    /// With --once: exit 0, and not 3, where files failed or were rejected
+    #[arg(long, requires = "once")]
+    accept_faults: bool,
+}
+
+impl RunArgs {
+    fn mode(&self) -> Result<Mode, ConfigError> {
+        let within = match &self.within {
+            None => None,
+            Some(_) if !self.once => {
+                let why = "--for is for a run that ends by itself: say run --once --for 10m, or leave --for out";
+                return Err(ConfigError(why.to_owned()));
+            }
+            Some(text) => {
+                let why = || ConfigError("--for must be a time such as 90s, 10m or 2h".to_owned());
+                Some(parse_duration(text).ok_or_else(why)?)
+            }
+        };
+        Ok(if self.once { Mode::Drain { within } } else { Mode::Watch })
+    }
 }
 
 pub(super) async fn run(args: &RunArgs, mut config: Config, json: bool) -> anyhow::Result<u8> {
+    let mode = args.mode()?;
     if let Some(url) = &args.bucket {
         config.bucket.url = url.clone();
     }
@@ -76,7 +106,11 @@ pub(super) async fn run(args: &RunArgs, mut config: Config, json: bool) -> anyho
     }
     telemetry::systemd::ready();
 
-    let doing = if args.once { "draining" } else { "watching" };
+    let doing = match mode {
+        Mode::Watch => "watching".to_owned(),
+        Mode::Drain { within: None } => "draining".to_owned(),
+        Mode::Drain { within: Some(within) } => format!("draining for {}", duration_text(within)),
+    };
     note(&format!(
         "batchdrop {}: {doing} {}, batches go to {}",
         env!("PROGRAM_VERSION"),
@@ -89,7 +123,6 @@ pub(super) async fn run(args: &RunArgs, mut config: Config, json: bool) -> anyho
 
     let (news, heard) = unbounded_channel();
     let showing = tokio::spawn(show(heard, store.clone(), json));
-    let mode = if args.once { Mode::Drain } else { Mode::Watch };
     let worker = Arc::new(Worker {
         bucket,
         store: store.clone(),
@@ -104,9 +137,16 @@ pub(super) async fn run(args: &RunArgs, mut config: Config, json: bool) -> anyho
     drop(worker); // and with it the sender of news, which ends the showing
     showing.await?;
     store.close().await;
+    if let Some(left) = stopped.left {
+        note(&match left {
+            0 => "The time was up; of what was seen, nothing is left.".to_owned(),
+            1 => "The time was up; 1 upload is left to the next run.".to_owned(),
+            _ => format!("The time was up; {} uploads are left to the next run.", thousands(left)),
+        });
+    }
     Ok(match stopped {
         _ if stopped.troubled => FINDINGS_OR_TROUBLE,
-        _ if args.once && stopped.faulty > 0 => SOME_FAILED,
+        _ if args.once && stopped.faulty > 0 && !args.accept_faults => SOME_FAILED,
         _ => OK,
     })
 }

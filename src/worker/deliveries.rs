@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::watch::{IDLE, Mode, Run};
+use super::watch::{IDLE, Run};
 use super::{Worker, backoff};
 use crate::model::{Event, Message};
 use crate::store::ErrorKind;
@@ -62,7 +62,7 @@ impl Run {
             let ending = self.endings.notified();
             let is_last_look = self.is_done();
             match self.deliver_next(&webhook).await {
-                Ok(Some(Delivery::PutOff)) if self.mode == Mode::Drain => {
+                Ok(Some(Delivery::PutOff)) if self.mode.drains() => {
                     return self.leave_trouble();
                 }
                 // What else is due to it waits as well: it would only fail too.

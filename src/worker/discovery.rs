@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use super::watch::{Mode, Run};
+use super::watch::Run;
 use super::{Worker, WorkerConfig};
 use crate::bucket::{Bucket, Notice};
 use crate::model::Object;
@@ -26,7 +26,7 @@ impl Worker {
             swept.new += self.announce(run, &page.objects).await.map_err(SweepError::Store)?;
             swept.unsettled.extend(page.unsettled);
             after = page.next;
-            if after.is_none() || run.stop.is_cancelled() {
+            if after.is_none() || run.begins_nothing() {
                 return Ok(swept);
             }
         }
@@ -91,10 +91,10 @@ impl Run {
     async fn look(&self) -> Result<Swept, SweepError> {
         let began_at = self.listing_begins().await.map_err(SweepError::Store)?;
         let swept = self.worker.sweep(self).await?;
-        if let Some(began_at) = began_at.filter(|_| !self.stop.is_cancelled()) {
+        if let Some(began_at) = began_at.filter(|_| !self.begins_nothing()) {
             self.listing_ended(began_at, swept.unsettled.clone()).await.map_err(SweepError::Store)?;
         }
-        if self.mode == Mode::Drain && swept.unsettled.is_empty() {
+        if self.mode.drains() && swept.unsettled.is_empty() {
             // Before all is done, so that who is to be told is told by this run.
             self.judge(true).await.map_err(SweepError::Store)?;
         }
@@ -104,7 +104,7 @@ impl Run {
     pub(super) async fn discover(self: Arc<Self>) {
         let mut pace = Pace::new(&self.worker.config, &self.worker.bucket);
         let mut failures = 0;
-        while !self.stop.is_cancelled() {
+        while !self.begins_nothing() {
             let start = Instant::now();
             match self.look().await {
                 Ok(swept) => {
@@ -112,13 +112,14 @@ impl Run {
                     if swept.unsettled.is_empty() {
                         self.discovered.store(true, Ordering::Release);
                         self.arrivals.notify_waiters();
-                        if self.mode == Mode::Drain {
+                        if self.mode.drains() {
                             return;
                         }
                     }
                     tokio::select! {
                         () = self.sleep(pace.after(&swept, start.elapsed())) => {}
                         () = self.expecting.listing_wanted.notified() => {}
+                        () = self.time_is_up.cancelled() => {}
                     }
                 }
                 Err(error) => {

@@ -1,10 +1,12 @@
 //! The worker: watches a bucket, claims uploads, and takes each through its life.
 //!
-//! `watch` is the outer loop: discover, claim, bound, drain, stop; `discovery` is its part that finds, `expected` the one that misses what does not come. `intake` is one upload's life from top to bottom;
-//! `reading` is its half that runs beside the async side, on a thread of its own. Every upload that ends, ends in a
+//! `watch` is the outer loop: discover, claim, bound, drain, stop; `discovery` is its part that finds, `expected` the one
+//! that misses what does not come. `intake` is one upload's life from top to bottom; `reading` is its half that runs beside
+//! the async side, on a thread of its own. Every upload that ends, ends in a
 //! [`Report`], said once. `answer` then tells the person who dropped it, through the bucket, and `deliveries` other programs.
 
 mod answer;
+mod budget;
 mod deliveries;
 mod discovery;
 mod expected;
@@ -31,6 +33,7 @@ use crate::store::{self, Store};
 use crate::telemetry::{self, Outcome};
 use crate::webhook::Webhook;
 pub use answer::rejects_file;
+pub use budget::overtime;
 pub use watch::{Mode, Stopped};
 
 /// How the worker works.

@@ -29,7 +29,16 @@ pub enum Mode {
     /// When it is asked to.
     Watch,
     /// When nothing is left to do.
-    Drain,
+    Drain {
+        /// Nothing more is begun after so long; what was begun may take [`overtime`](super::overtime) longer.
+        within: Option<Duration>,
+    },
+}
+
+impl Mode {
+    pub(super) fn drains(self) -> bool {
+        matches!(self, Mode::Drain { .. })
+    }
 }
 
 /// How the worker ended.
@@ -39,6 +48,8 @@ pub struct Stopped {
     pub faulty: u64,
     /// Whether trouble of ours is left: something could not be listed, claimed or worked on.
     pub troubled: bool,
+    /// Uploads that are left to the next run, where the time was up before everything was done.
+    pub left: Option<u64>,
 }
 
 /// How often in a row draining may meet trouble in the same place before it gives up.
@@ -63,6 +74,8 @@ pub(super) struct Run {
     pub(super) worker: Arc<Worker>,
     pub(super) mode: Mode,
     pub(super) stop: CancellationToken,
+    /// Cancelled when the time to drain within is over: then no upload is claimed any more, and no page listed.
+    pub(super) time_is_up: CancellationToken,
     /// Set when the first listing is complete and holds no file that is still being written; read by the slots.
     pub(super) discovered: AtomicBool,
     /// Rung by the discovery for each new upload; heard by idle slots for uploads.
@@ -96,6 +109,7 @@ impl Worker {
             worker: self.clone(),
             mode,
             stop,
+            time_is_up: CancellationToken::new(),
             discovered: AtomicBool::new(false),
             arrivals: Notify::new(),
             endings: Notify::new(),
@@ -112,6 +126,12 @@ impl Worker {
         let mut tasks = JoinSet::new();
         tasks.spawn(run.clone().discover());
         let beating = AbortOnDropHandle::new(tokio::spawn(beat()));
+        let keeping_time = match mode {
+            Mode::Drain { within: Some(within) } => {
+                Some(AbortOnDropHandle::new(tokio::spawn(run.clone().keep_within(within))))
+            }
+            _ => None,
+        };
         // Draining lists everything, and folds at its end; notices are left to a worker that stays.
         if mode == Mode::Watch {
             tasks.spawn(run.clone().listen());
@@ -132,27 +152,19 @@ impl Worker {
                 run.leave_trouble();
             }
         }
-        if mode == Mode::Drain {
+        drop(keeping_time);
+        let mut left = None;
+        if mode.drains() {
             run.shorten_counts().await;
             // What was worked on may have failed since.
             if let Err(error) = run.judge(false).await {
                 tracing::warn!(error = telemetry::chain(&error), "expected files were not looked after");
                 run.leave_trouble();
             }
+            left = run.look_back().await;
         }
         drop(beating);
-        if mode == Mode::Drain && self.leaves_work().await {
-            run.leave_trouble();
-        }
-        Stopped { faulty: run.faulty.load(Ordering::Relaxed), troubled: run.troubled.load(Ordering::Relaxed) }
-    }
-
-    /// Whether draining left something: an upload that waits for a list, or that was put off after the last look at what waits.
-    async fn leaves_work(&self) -> bool {
-        match self.store.backlog(self.bucket.name()).await {
-            Ok(backlog) => backlog.held > 0 || backlog.waiting > 0,
-            Err(_) => true, // what cannot be asked for was not drained
-        }
+        Stopped { faulty: run.faulty.load(Ordering::Relaxed), troubled: run.troubled.load(Ordering::Relaxed), left }
     }
 }
 
@@ -204,7 +216,7 @@ impl Run {
         while !self.stop.is_cancelled() && !self.is_done() {
             // Made before the question, so that what arrives between the answer and the wait is not missed.
             let arrival = rung.notified();
-            let discovered = self.discovered.load(Ordering::Acquire);
+            let discovered = self.discovered.load(Ordering::Acquire) || self.time_is_up.is_cancelled();
             let hand = self.hands.read().await;
             let worked = match work {
                 Work::Uploads => self.take_upload().await,
@@ -238,7 +250,7 @@ impl Run {
     async fn take_upload(&self) -> Result<bool, store::Error> {
         let worker = &self.worker;
         let turn = self.turn.lock().await;
-        if self.stop.is_cancelled() {
+        if self.begins_nothing() {
             return Ok(false);
         }
         let (bucket, config) = (worker.bucket.name(), &worker.config);
@@ -256,6 +268,9 @@ impl Run {
         let took = start.elapsed();
         drop(in_progress);
         self.endings.notify_waiters();
+        if ending == Ending::GivenBack {
+            self.blame_time(&claim, took);
+        }
         let report = Report { object: claim.object, ending };
         span.in_scope(|| self.tell(report, &reading, queued, took));
         Ok(true)
@@ -298,26 +313,29 @@ impl Run {
     }
 
     pub(super) fn is_done(&self) -> bool {
-        self.mode == Mode::Drain && self.drained.load(Ordering::Acquire)
+        self.mode.drains() && self.drained.load(Ordering::Acquire)
     }
 
     fn say_drained(&self) {
         if !self.drained.swap(true, Ordering::AcqRel) {
-            let _ = self.worker.news.send(News::Drained); // nobody need listen
+            if !self.time_is_up.is_cancelled() {
+                let _ = self.worker.news.send(News::Drained); // nobody need listen
+            }
             self.arrivals.notify_waiters();
             self.endings.notify_waiters();
         }
     }
 
     /// Whether no upload waits, not even for a later attempt. What other workers hold is theirs. Draining waits for answers
-    /// too, but not for those that keep failing. Of this worker's slots, the last one to stop working finds out.
+    /// too, but not for those that keep failing; once its time is up, for answers alone. Of this worker's slots, the last one to
+    /// stop working finds out.
     async fn nothing_waits(&self) -> bool {
         if self.drained.load(Ordering::Acquire) {
             return false; // said already; no need to ask
         }
         let Ok(_empty_hands) = self.hands.try_write() else { return false };
         let Ok(backlog) = self.worker.store.backlog(self.worker.bucket.name()).await else { return false };
-        if backlog.waiting > 0 || self.mode == Mode::Watch {
+        if self.mode == Mode::Watch || (backlog.waiting > 0 && !self.time_is_up.is_cancelled()) {
             return backlog.waiting == 0;
         }
         match backlog.fewest_tries {
@@ -334,7 +352,7 @@ impl Run {
     /// Waits after trouble; true when draining has met it too often.
     pub(super) async fn give_up(&self, failures: &mut u32) -> bool {
         *failures += 1;
-        if self.mode == Mode::Drain && *failures >= DRAIN_PATIENCE {
+        if self.mode.drains() && *failures >= DRAIN_PATIENCE {
             self.leave_trouble();
             // The others must not wait for what will not come.
             self.stop.cancel();

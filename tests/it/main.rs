@@ -17,6 +17,7 @@ mod notices;
 mod purge;
 mod read;
 mod rows;
+mod schedule;
 mod serving;
 mod soak;
 mod steering;

@@ -148,24 +148,6 @@ async fn keys_stay_for_as_long_as_they_count(to: To) {
     assert_eq!(app.store.campaigns_with_keys().await.expect("campaigns"), Vec::<i32>::new());
 }
 
-/// What is loaded twice at once is loaded once: two schedulers, or a run that lasts longer than the time between two.
-async fn two_runs_of_once_that_overlap_do_no_harm(to: To) {
-    let app = TestApp::new(In::Folder, to).await;
-    for seed in 0..20 {
-        app.drop_file(&format!("calls_{seed:02}.csv"), contacts(40, seed)).await;
-    }
-    let mut running = [app.start(&["run", "--once"]), app.start(&["run", "--once"])];
-    for run in &mut running {
-        assert_eq!(run.wait(), Some(0), "{}", run.log());
-    }
-    let alone = TestApp::new(In::Folder, to).await;
-    for seed in 0..20 {
-        alone.drop_file(&format!("calls_{seed:02}.csv"), contacts(40, seed)).await;
-    }
-    assert_eq!(alone.settle().await, 0);
-    assert_eq!(app.outcome().await, alone.outcome().await);
-}
-
 macro_rules! on_both {
     ($($promise:ident)*) => { $(mod $promise {
         use super::To;
@@ -181,5 +163,4 @@ on_both! {
     a_purge_that_is_killed_is_finished_by_the_next
     several_purges_a_worker_and_a_sender_do_not_disturb_each_other
     keys_stay_for_as_long_as_they_count
-    two_runs_of_once_that_overlap_do_no_harm
 }

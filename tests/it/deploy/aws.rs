@@ -189,6 +189,8 @@ async fn what_the_template_makes_is_what_a_worker_needs_and_its_role_may_do_noth
     let dead_letters = stack.made["outputs"]["DeadLetters"].as_str().expect("a queue").rsplit('/').next();
     assert!(redrive["deadLetterTargetArn"].as_str().expect("a queue").ends_with(dead_letters.expect("a name")));
     assert_eq!(stack.made["schedules"], json!(["rate(15 minutes)"]));
+    let scheduled = &stack.made["scheduled"][0]["containerOverrides"][0]["command"];
+    assert_eq!(scheduled, &json!(["run", "--once", "--for", "10m", "--accept-faults"]));
 
     stack.live("move").await;
     let app = &stack.told.app;

@@ -76,6 +76,25 @@ fn the_settings_are_valid() {
     assert_eq!(checked.code, 0, "{}", checked.err);
 }
 
+/// A file that its sender must mend is no failed Job, and nothing that another try mends.
+#[tokio::test]
+async fn a_scheduled_run_is_told_in_words_that_the_program_knows() {
+    let resources: Value = serde_json::from_str(&judge(&rendered("scheduled")).out).expect("JSON");
+    let mut arguments = Vec::new();
+    all(&resources, "args", &mut arguments);
+    let arguments: Vec<&str> = arguments[0].as_array().expect("arguments").iter().filter_map(Value::as_str).collect();
+    let mut app = TestApp::new(In::Folder, To::Sqlite).await;
+    let settings = std::fs::read_to_string(deploy().join("kubernetes/base/batchdrop.toml")).expect("the settings");
+    app.configure(&settings);
+    let here = app.setting("CONFIG");
+    let arguments: Vec<&str> =
+        arguments.into_iter().map(|word| if word.starts_with("/etc/") { here.as_str() } else { word }).collect();
+    app.drop_file("LATE_PAYMENTS_1.csv", "").await;
+    let ran = app.output(&arguments);
+    assert_eq!(ran.status.code(), Some(0), "{}", String::from_utf8_lossy(&ran.stderr));
+    assert_eq!(app.batch_of("LATE_PAYMENTS_1.csv").await.error_code.as_deref(), Some("EMPTY_FILE"));
+}
+
 #[tokio::test]
 async fn workers_are_counted_by_what_can_be_worked_on() {
     let judged = judge(&rendered("worker-scaled"));

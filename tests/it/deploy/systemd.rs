@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use super::super::support::app::{In, TestApp, To};
 use super::super::support::program::program;
 
 const UNITS: [&str; 3] = ["batchdrop.service", "batchdrop-once.service", "batchdrop-once.timer"];
@@ -55,6 +56,22 @@ fn services_may_do_little() {
         println!("{}: {score}", service.display());
         assert!(score <= EXPOSED_AT_MOST, "{text}");
     }
+}
+
+/// The line is run as it stands, but for the places; what its sender must mend (3) is no failure of the unit.
+#[tokio::test]
+async fn a_run_by_the_timer_is_told_in_words_that_the_program_knows() {
+    let unit = std::fs::read_to_string(super::deploy().join("systemd/batchdrop-once.service")).expect("a unit");
+    let line = |key: &str| unit.lines().find_map(|line| line.strip_prefix(key)).expect("a line of the unit");
+    let mut app = TestApp::new(In::Folder, To::Sqlite).await;
+    app.configure("[campaigns.all]\nid = 1\nfiles = '*.csv'\n");
+    let here = app.setting("CONFIG");
+    let command = line("ExecStart=").replace("/etc/batchdrop/batchdrop.toml", &here);
+    let words: Vec<&str> = command.split(' ').skip(1).collect();
+    app.drop_file("empty.csv", "").await;
+    let ran = app.output(&words);
+    assert_eq!(ran.status.code(), Some(3), "{}", String::from_utf8_lossy(&ran.stderr));
+    assert_eq!(line("SuccessExitStatus="), "3");
 }
 
 /// A running program, which does not outlive its test.

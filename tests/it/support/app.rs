@@ -95,6 +95,11 @@ impl TestApp {
         self.settings.insert(format!("BATCHDROP_{key}"), value.to_owned());
     }
 
+    /// A configuration key that was set.
+    pub fn setting(&self, key: &str) -> String {
+        self.settings[&format!("BATCHDROP_{key}")].clone()
+    }
+
     /// Gives the program a configuration file.
     pub fn configure(&mut self, toml: &str) {
         let path = self.directory.path().join("batchdrop.toml");
