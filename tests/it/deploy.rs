@@ -8,6 +8,7 @@ mod probe;
 mod systemd;
 mod upgrade;
 mod version;
+mod workflows;
 
 use std::io::Write as _;
 use std::process::{Command, Stdio};
