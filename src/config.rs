@@ -59,7 +59,7 @@ pub struct Config {
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RetentionConfig {
-    /// Such as `"90d"`: how old the requests may be that `purge` leaves. Not set: `purge` has to be told.
+    /// Such as `"90d"`: how old requests may get. Not set: they are kept, and `purge` has to be told.
     pub requests: Option<String>,
 }
 
@@ -526,7 +526,7 @@ fn override_key(table: &mut Table, name: &str, value: &str) -> Result<(), Config
         }
         return Err(unknown());
     }
-    if !["bucket", "store", "worker", "limits", "serve", "log"].contains(&section) {
+    if !["bucket", "store", "worker", "limits", "retention", "serve", "log"].contains(&section) {
         return Err(unknown());
     }
     let entry = table.entry(section).or_insert_with(|| Value::Table(Table::new()));
@@ -605,6 +605,24 @@ mod tests {
         let campaigns = load(text, &[]).expect("valid").campaigns().expect("valid");
         let extensions: Vec<_> = campaigns.iter().map(|campaign| campaign.extensions).collect();
         assert_eq!(extensions, [Extensions::Keep, Extensions::Refuse, Extensions::Keep]);
+    }
+
+    #[test]
+    fn each_section_can_be_set_by_environment() {
+        let variables = [
+            ("BATCHDROP_BUCKET_URL", "elsewhere"),
+            ("BATCHDROP_STORE_URL", "sqlite://other.db"),
+            ("BATCHDROP_WORKER_IDENTITY", "ana@example.com"),
+            ("BATCHDROP_LIMITS_ROWS", "7"),
+            ("BATCHDROP_RETENTION_REQUESTS", "90d"),
+            ("BATCHDROP_SERVE_IDENTITY", "api@example.com"),
+            ("BATCHDROP_LOG_LEVEL", "debug"),
+        ];
+        let config = load("", &variables).expect("valid");
+        assert_eq!((config.bucket.url.as_str(), config.store.url.as_str()), ("elsewhere", "sqlite://other.db"));
+        assert_eq!((config.worker.identity.as_str(), config.limits.rows), ("ana@example.com", 7));
+        assert_eq!(config.retention.requests().expect("valid"), Some(Duration::from_secs(90 * 86_400)));
+        assert_eq!((config.serve.identity.as_str(), config.log.level.as_deref()), ("api@example.com", Some("debug")));
     }
 
     #[test]
