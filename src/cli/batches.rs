@@ -144,18 +144,16 @@ pub(super) async fn batches(command: &BatchesCommand, identity: &str, store: &St
                 bail!("there is no batch {batch_id}; see batchdrop batches list");
             };
             let findings = store.findings(batch_id).await?;
-            let purged_at = store.purged_at(batch_id).await?;
             let events = store.events(batch_id).await?;
             if json {
                 let mut value = serde_json::to_value(&batch)?;
                 value["findings"] = serde_json::to_value(&findings)?;
-                value["purged_at"] = serde_json::to_value(purged_at)?;
                 value["events"] = serde_json::to_value(&events)?;
                 json_line(&value);
                 return Ok(OK);
             }
             describe(&batch);
-            if let Some(purged_at) = purged_at {
+            if let Some(purged_at) = batch.purged_at {
                 line(&format!("Its requests were purged at {}.", time(purged_at)));
             }
             // What was published is told above; a history begins with what somebody did to it.

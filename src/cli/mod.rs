@@ -7,6 +7,7 @@ mod check;
 mod excerpt;
 mod expected;
 mod explain;
+mod forget;
 mod output;
 mod place;
 mod probe;
@@ -127,6 +128,8 @@ enum Command {
     Requeue(requeue::RequeueArgs),
     /// Delete people's data that is old
     Purge(purge::PurgeArgs),
+    /// Delete one person's data, wherever it stands
+    Forget(forget::ForgetArgs),
     /// Tell what a code means and how to mend it
     Explain(explain::ExplainArgs),
     /// Write what a shell needs to complete commands and options
@@ -197,6 +200,7 @@ impl Cli {
             }
             Command::Requeue(args) => requeue::requeue(args, &existing_store(&config).await?, shared.json).await,
             Command::Purge(args) => purge::purge(args, &config, &existing_store(&config).await?, shared.json).await,
+            Command::Forget(args) => forget::forget(args, &config, &existing_store(&config).await?, shared.json).await,
             Command::Suppression(command) => {
                 batches::suppression(command, &existing_store(&config).await?, shared.json).await
             }

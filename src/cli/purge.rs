@@ -1,7 +1,5 @@
 //! `purge`: people's data is deleted once it has been kept for as long as it may be.
 
-use std::time::Duration;
-
 use anyhow::bail;
 use clap::Args;
 
@@ -10,6 +8,7 @@ use super::{FINDINGS_OR_TROUBLE, OK};
 use crate::config::{Config, parse_duration};
 use crate::fail_point;
 use crate::store::Store;
+use crate::worker::{forget_old_keys, is_left};
 
 #[derive(Debug, Args)]
 #[command(
@@ -18,6 +17,7 @@ SHA-256 and the ledger stay, so that the same file is still refused. Keys of uni
 A batch with requests that may still be contacted is left, and told: cancel it, let it expire, or say --unfinished.
 So is one whose sender is still owed the answer, since that is made of the requests.
 Files in the bucket are left to the bucket's own rules. It may be killed, and run beside workers, at any time.
+A worker that stays does this every hour by itself where retention.requests is set.
 
 Exit codes:
   0  nothing is left that is older
@@ -50,13 +50,13 @@ pub(super) async fn purge(args: &PurgeArgs, config: &Config, store: &Store, json
     let mut table = Table::new(&["BATCH_ID", "REQUESTS", "UNFINISHED", "RESULT"], json);
     let mut left = 0;
     for due in store.due_for_purge(age).await? {
-        let is_left = (due.unfinished > 0 || due.unanswered) && !args.unfinished;
+        let is_left = is_left(&due) && !args.unfinished;
         let result = match (is_left, args.dry_run) {
             (true, _) if due.unanswered => "left, its answer is owed",
             (true, _) => "left",
             (false, true) => "to be purged",
             (false, false) => {
-                while !store.purge_piece(&due).await? {
+                while !store.purge_piece(&due).await?.is_done {
                     fail_point::reach("purged_piece", &due.batch_id).map_err(anyhow::Error::msg)?;
                 }
                 "purged"
@@ -71,7 +71,7 @@ pub(super) async fn purge(args: &PurgeArgs, config: &Config, store: &Store, json
         table.row(cells, &told);
     }
     if !args.dry_run {
-        forget_keys(config, store, age).await?;
+        forget_old_keys(store, &super::router(config)?, age).await?;
     }
     if table.is_empty() {
         note("No batch is that old and still has its requests.");
@@ -85,14 +85,4 @@ pub(super) async fn purge(args: &PurgeArgs, config: &Config, store: &Store, json
         return Ok(FINDINGS_OR_TROUBLE);
     }
     Ok(OK)
-}
-
-/// Of each campaign, the keys that neither count any more nor are young enough to be kept.
-async fn forget_keys(config: &Config, store: &Store, age: Duration) -> anyhow::Result<()> {
-    let campaigns = config.campaigns()?;
-    for id in store.campaigns_with_keys().await? {
-        let window = campaigns.iter().find(|campaign| campaign.id == id).and_then(|campaign| campaign.unique_within);
-        store.forget_keys(id, window.unwrap_or_default().max(age)).await?;
-    }
-    Ok(())
 }

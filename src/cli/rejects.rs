@@ -43,7 +43,7 @@ pub(super) async fn rejects(args: &RejectsArgs, store: &Store) -> anyhow::Result
     if let Some(message) = batch.error_message {
         bail!("batch {batch_id} FAILED as a whole, and none of its rows is kept: {}", printable(&message));
     }
-    if let Some(time) = store.purged_at(batch_id).await? {
+    if let Some(time) = batch.purged_at {
         bail!("the requests of batch {batch_id} were purged at {}", time.format("%F %T UTC"));
     }
     if store.rejects(batch_id, 0, 1).await?.is_empty() {

@@ -84,6 +84,7 @@ pub(super) async fn run(args: &RunArgs, mut config: Config, json: bool) -> anyho
         config.serve.problem().map_or(Ok(()), |problem| Err(ConfigError(problem)))?;
     }
     let (router, lists, webhooks) = (super::router(&config)?, super::lists(&config)?, config.webhooks()?);
+    let retention = config.retention.requests()?;
     let stop = CancellationToken::new();
     tokio::spawn(heed_signals(stop.clone()));
     let server = serve(&config, &stop).await?;
@@ -130,6 +131,7 @@ pub(super) async fn run(args: &RunArgs, mut config: Config, json: bool) -> anyho
         lists,
         webhooks,
         limits: config.limits,
+        retention,
         config: config.worker,
         news,
     });

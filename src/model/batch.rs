@@ -204,6 +204,8 @@ pub struct Batch {
     pub seen_at: DateTime<Utc>,
     /// When the worker that made the batch claimed the upload.
     pub claimed_at: DateTime<Utc>,
+    /// When its requests were deleted, since they had been kept for as long as they may be.
+    pub purged_at: Option<DateTime<Utc>>,
 }
 
 impl Batch {

@@ -10,6 +10,7 @@ pub mod fault;
 pub mod format;
 pub mod keys;
 pub mod name;
+pub mod person;
 pub mod query;
 pub mod request;
 pub mod row;
@@ -25,6 +26,7 @@ pub use expected::{Arrival, ExpectedFile, ExpectedNow, ExpectedPage, ExpectedQue
 pub use fault::{Fault, FileCode, RowCode};
 pub use format::{Dialect, Format, Newline};
 pub use keys::{Holder, KeyScope, Known, Lookup, Questions, fold_address};
+pub use person::Person;
 pub use query::{BatchOrder, BatchPage, BatchQuery, Direction, RequestQuery, UploadPage, UploadQuery};
 pub use request::{Decision, IntakeStatus, NewRequest, Reject, Request, RowChunk};
 pub use row::{CellSpan, Header, Problem, Row};

@@ -60,7 +60,7 @@ pub struct BatchEvent {
     pub sequence: u32,
     /// When.
     pub at: DateTime<Utc>,
-    /// PUBLISHED or FAILED, then HELD, RESUMED, CANCELED, EXPIRY_SET, EXPIRED.
+    /// PUBLISHED or FAILED, then HELD, RESUMED, CANCELED, EXPIRY_SET, FORGOTTEN, EXPIRED.
     pub event: String,
     /// Who; `None` for EXPIRED, which is time's doing.
     pub actor: Option<String>,

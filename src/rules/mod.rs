@@ -13,6 +13,7 @@ mod decision;
 mod duplicates;
 mod lists;
 mod nanp;
+mod person;
 mod routing;
 mod target;
 #[cfg(test)]
@@ -20,5 +21,6 @@ mod tests;
 mod verdict;
 
 pub use lists::Lists;
+pub use person::person;
 pub use routing::{Router, RoutingError, filename_date};
 pub use verdict::{Judge, Judgement, check_campaign, schema_names};

@@ -15,6 +15,8 @@ mod answers;
 #[macro_use]
 mod expecting;
 #[macro_use]
+mod forgetting;
+#[macro_use]
 mod keys;
 #[macro_use]
 mod listing;
@@ -43,11 +45,14 @@ use chrono::{DateTime, Utc};
 use crate::model::{
     Batch, BatchDraft, BatchEvent, BatchPage, BatchQuery, Claim, ExpectedNow, ExpectedPage, ExpectedQuery,
     ExpectedStatus, FileCode, KeyScope, Known, ListState, Lookup, Message, MessageState, Object, Occurrence,
-    OpenExpected, OwedAnswer, Questions, Reject, Request, RequestQuery, RowChunk, SentColumns, Steered, Steering,
-    Upload, UploadPage, UploadQuery, UploadStatus, Verdicts,
+    OpenExpected, OwedAnswer, Person, Questions, Reject, Request, RequestQuery, RowChunk, SentColumns, Steered,
+    Steering, Upload, UploadPage, UploadQuery, UploadStatus, Verdicts,
 };
 pub use error::{Error, ErrorKind};
-pub use protocol::{Backlog, DueForPurge, Finding, FirstInvalid, Neglected, Outcome, Published, Requeued};
+pub use protocol::{
+    Backlog, DueForPurge, Finding, FirstInvalid, FoundRow, Neglected, Outcome, Published, PurgedPiece, Requeued,
+    Searched,
+};
 
 /// Which database, and how it is used.
 #[derive(Clone, PartialEq, serde::Deserialize)]
@@ -300,9 +305,9 @@ impl Store {
         self.inner.due_for_purge(age).await
     }
 
-    /// Deletes a piece of a batch's requests; `true` once none is left and that is noted. To be called until then, by one or by
-    /// several at once; whoever stops in between leaves the batch due.
-    pub async fn purge_piece(&self, due: &DueForPurge) -> Result<bool, Error> {
+    /// Deletes a piece of a batch's requests. To be called until it is done, by one or by several at once; whoever stops in between
+    /// leaves the batch due.
+    pub async fn purge_piece(&self, due: &DueForPurge) -> Result<PurgedPiece, Error> {
         self.inner.purge_piece(due).await
     }
 
@@ -316,9 +321,36 @@ impl Store {
         self.inner.forget_keys(campaign_id, age).await
     }
 
-    /// When the requests of a batch were deleted; `None` while they are here.
-    pub async fn purged_at(&self, batch_id: &str) -> Result<Option<chrono::DateTime<chrono::Utc>>, Error> {
-        self.inner.purged_at(batch_id).await
+    /// Takes the turn of a chore for so long; false where it is another worker's, or not due yet.
+    pub async fn take_chore(&self, chore: &str, turn: Duration) -> Result<bool, Error> {
+        self.inner.take_chore(chore, turn).await
+    }
+
+    /// Keeps the turn of a chore for so long from now; of no length, it is given back. To be called only by who has the turn.
+    pub async fn keep_chore(&self, chore: &str, turn: Duration) -> Result<(), Error> {
+        self.inner.keep_chore(chore, turn).await
+    }
+
+    /// The batches in which a person may be, the oldest first; of one campaign, where its name is given.
+    pub async fn searched(&self, campaign: Option<&str>) -> Result<Vec<Searched>, Error> {
+        self.inner.searched(campaign).await
+    }
+
+    /// A person's requests in a batch, in the order of the file.
+    pub async fn find_person(&self, batch: &Searched, person: &Person) -> Result<Vec<FoundRow>, Error> {
+        self.inner.find_person(batch, person).await
+    }
+
+    /// Empties these requests of all that they hold of a person, with the keys that they claimed, and adds FORGOTTEN to what
+    /// happened to the batch. Those that were PENDING are CANCELED; else no count changes. Waits for who takes requests of the
+    /// batch, as a cancel does. `reason` must not tell whose they are.
+    pub async fn forget_rows(&self, batch: &Searched, rows: &[FoundRow], by: &str, reason: &str) -> Result<(), Error> {
+        self.inner.forget_rows(batch, rows, by, reason).await
+    }
+
+    /// Forgets the keys by which a person is known beside requests; returns how many.
+    pub async fn forget_keys_of(&self, person: &Person, campaign: Option<&str>) -> Result<u64, Error> {
+        self.inner.forget_keys_of(person, campaign).await
     }
 
     /// Why the rows of a batch were not PENDING at intake, by code, the most frequent first.

@@ -8,8 +8,8 @@ use super::Error;
 use crate::model::{
     Batch, BatchDraft, BatchEvent, BatchPage, BatchQuery, Claim, ExpectedNow, ExpectedPage, ExpectedQuery,
     ExpectedStatus, FileCode, KeyScope, Known, ListState, Lookup, Message, MessageState, Object, Occurrence,
-    OpenExpected, OwedAnswer, Questions, Reject, Request, RequestQuery, RowChunk, SentColumns, Steered, Steering,
-    Upload, UploadPage, UploadQuery, UploadStatus, Verdicts,
+    OpenExpected, OwedAnswer, Person, Questions, Reject, Request, RequestQuery, RowChunk, SentColumns, Steered,
+    Steering, Upload, UploadPage, UploadQuery, UploadStatus, Verdicts,
 };
 
 /// What came of publishing a load.
@@ -88,6 +88,38 @@ pub struct DueForPurge {
     pub unanswered: bool,
 }
 
+/// What one step of a purge did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PurgedPiece {
+    /// Requests that were deleted.
+    pub deleted: u64,
+    /// None is left of the batch, and that is noted.
+    pub is_done: bool,
+}
+
+/// A batch in which a person may be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Searched {
+    pub(super) batch_key: i32,
+    /// Its id.
+    pub batch_id: String,
+    /// Its campaign.
+    pub campaign_name: String,
+    /// The bucket that the object lay in of which it was made.
+    pub bucket: String,
+    /// The object's key.
+    pub key: String,
+}
+
+/// A request of a person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FoundRow {
+    /// Which one of the batch.
+    pub row_number: u32,
+    /// It was not PENDING at intake, and so stands in the rejects file.
+    pub was_rejected: bool,
+}
+
 /// An open upload that nobody takes care of, though it could be claimed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Neglected {
@@ -129,7 +161,16 @@ pub struct Finding {
 
 #[async_trait::async_trait]
 pub(super) trait Protocol:
-    Answers + Expecting + Listing + SteeringProtocol + PurgingProtocol + Watching + Webhooks + Send + Sync
+    Answers
+    + Expecting
+    + Listing
+    + SteeringProtocol
+    + PurgingProtocol
+    + ForgettingProtocol
+    + Watching
+    + Webhooks
+    + Send
+    + Sync
 {
     async fn migrate(&self) -> Result<Vec<String>, Error>;
     async fn risks(&self) -> Result<Vec<String>, Error>;
@@ -267,10 +308,20 @@ pub(super) trait SteeringProtocol {
 #[async_trait::async_trait]
 pub(super) trait PurgingProtocol {
     async fn due_for_purge(&self, age: Duration) -> Result<Vec<DueForPurge>, Error>;
-    async fn purge_piece(&self, due: &DueForPurge) -> Result<bool, Error>;
+    async fn purge_piece(&self, due: &DueForPurge) -> Result<PurgedPiece, Error>;
     async fn campaigns_with_keys(&self) -> Result<Vec<i32>, Error>;
     async fn forget_keys(&self, campaign_id: i32, age: Duration) -> Result<(), Error>;
-    async fn purged_at(&self, batch_id: &str) -> Result<Option<chrono::DateTime<chrono::Utc>>, Error>;
+    async fn take_chore(&self, chore: &str, turn: Duration) -> Result<bool, Error>;
+    async fn keep_chore(&self, chore: &str, turn: Duration) -> Result<(), Error>;
+}
+
+/// The part that forgets one person.
+#[async_trait::async_trait]
+pub(super) trait ForgettingProtocol {
+    async fn searched(&self, campaign: Option<&str>) -> Result<Vec<Searched>, Error>;
+    async fn find_person(&self, batch: &Searched, person: &Person) -> Result<Vec<FoundRow>, Error>;
+    async fn forget_rows(&self, batch: &Searched, rows: &[FoundRow], by: &str, reason: &str) -> Result<(), Error>;
+    async fn forget_keys_of(&self, person: &Person, campaign: Option<&str>) -> Result<u64, Error>;
 }
 
 /// The part that people who watch ask.

@@ -26,15 +26,17 @@ macro_rules! purging_sql {
                 rows.iter().map(read).collect::<Result<_, _>>().map_err(Error::while_doing(what))
             }
 
-            async fn purge_piece(&self, due: &DueForPurge) -> Result<bool, Error> {
+            async fn purge_piece(&self, due: &DueForPurge) -> Result<PurgedPiece, Error> {
                 let failed = || Error::while_doing("delete old requests");
                 let rows =
                     sqlx::query(query_file!("purge_rows")).bind(due.batch_key).bind(super::purging::ROWS_A_PIECE);
-                if rows.execute(&self.writer).await.map_err(failed())?.rows_affected() > 0 {
-                    return Ok(false);
+                let deleted = rows.execute(&self.writer).await.map_err(failed())?.rows_affected();
+                if deleted > 0 {
+                    return Ok(PurgedPiece { deleted, is_done: false });
                 }
                 let note = sqlx::query(query_file!("purge_note")).bind(due.batch_key).bind(due.requests as i64);
-                Ok(note.execute(&self.writer).await.map_err(failed())?.rows_affected() > 0)
+                let is_done = note.execute(&self.writer).await.map_err(failed())?.rows_affected() > 0;
+                Ok(PurgedPiece { deleted, is_done })
             }
 
             async fn campaigns_with_keys(&self) -> Result<Vec<i32>, Error> {
@@ -56,9 +58,16 @@ macro_rules! purging_sql {
                 Ok(())
             }
 
-            async fn purged_at(&self, batch_id: &str) -> Result<Option<chrono::DateTime<chrono::Utc>>, Error> {
-                let asked = sqlx::query_scalar(query_file!("purged_at")).bind(batch_id);
-                asked.fetch_optional(&self.reader).await.map_err(Error::while_doing("look whether a batch is purged"))
+            async fn take_chore(&self, chore: &str, turn: Duration) -> Result<bool, Error> {
+                let take = sqlx::query(query_file!("chore_take")).bind(chore).bind(turn.as_secs_f64());
+                let taken = take.execute(&self.writer).await.map_err(Error::while_doing("take the turn of a chore"))?;
+                Ok(taken.rows_affected() > 0)
+            }
+
+            async fn keep_chore(&self, chore: &str, turn: Duration) -> Result<(), Error> {
+                let keep = sqlx::query(query_file!("chore_keep")).bind(chore).bind(turn.as_secs_f64());
+                keep.execute(&self.writer).await.map_err(Error::while_doing("keep the turn of a chore"))?;
+                Ok(())
             }
         }
     };

@@ -323,6 +323,7 @@ macro_rules! ledger_sql {
                 filename_date: row.try_get("filename_date")?,
                 seen_at: row.try_get("seen_at")?,
                 claimed_at: row.try_get("claimed_at")?,
+                purged_at: row.try_get("purged_at")?,
             })
         }
 

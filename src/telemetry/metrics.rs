@@ -161,6 +161,7 @@ pub struct Metrics {
     answers: Family<OutcomeLabel, Counter>,
     webhook_deliveries: Family<OutcomeLabel, Counter>,
     notices: Family<ResultLabel, Counter>,
+    requests_purged: Counter,
     last_success: Seconds,
     heartbeat: Seconds,
     bucket_reachable: Gauge,
@@ -246,6 +247,11 @@ impl Metrics {
                 "notices",
                 "Notices of what was dropped (messages of a queue, closed files of a folder), by what came of them",
                 Family::default(),
+            ),
+            requests_purged: all.add(
+                "requests_purged",
+                "Requests that this worker deleted since they had been kept for as long as they may be",
+                Counter::default(),
             ),
             last_success: all.add_with_unit(
                 "last_success_timestamp",
@@ -435,6 +441,11 @@ impl Metrics {
     /// A notice was dealt with: `heeded`, `not_understood`, or `error` where a message of the queue comes again.
     pub fn noticed(&self, result: &'static str) {
         self.notices.get_or_create(&ResultLabel { result }).inc();
+    }
+
+    /// Old requests were deleted.
+    pub fn purged(&self, requests: u64) {
+        self.requests_purged.inc_by(requests);
     }
 
     /// The worker lives.

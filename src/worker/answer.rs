@@ -17,7 +17,7 @@ use futures_util::{StreamExt as _, stream};
 use tokio_util::sync::CancellationToken;
 
 use super::{Worker, unless_it_panics, until_lost};
-use crate::bucket::{self, After, Pieces};
+use crate::bucket::{self, After, BucketConfig, Pieces};
 use crate::model::{Batch, OwedAnswer, UploadStatus};
 use crate::store::{self, ErrorKind, Finding};
 use crate::{fail_point, telemetry};
@@ -119,8 +119,8 @@ impl Worker {
         batch: &Batch,
         stop: &CancellationToken,
     ) -> Result<Option<String>, Trouble> {
-        let name = format!("{}.rejects.csv", stem(owed.object.base_name()));
-        let Some(key) = self.bucket.config().result_key(&format!("{}/{name}", folder(owed))) else { return Ok(None) };
+        let key = rejects_key(self.bucket.config(), &batch.batch_id, owed.object.base_name());
+        let Some(key) = key else { return Ok(None) };
         let columns = self.store.sent_columns(&batch.batch_id).await?;
         let columns = columns.ok_or_else(|| Trouble("the batch is not in the store any more".into()))?;
         let stop = stop.clone();
@@ -131,7 +131,7 @@ impl Worker {
             Err(error) => Err(io::Error::other(error)),
         });
         self.bucket.write(&key, "text/csv; charset=utf-8", pieces.boxed()).await?;
-        Ok(Some(name))
+        Ok(key.rsplit('/').next().map(str::to_owned))
     }
 
     /// Keeps, moves or deletes the object. Only one that is loaded is moved or deleted: any other can be mended where it
@@ -143,7 +143,7 @@ impl Worker {
             After::Keep => return Ok(Source::Kept),
             After::Delete => (self.bucket.delete(object).await, Source::Deleted),
             After::Move => {
-                let key = config.processed_key(&format!("{batch_id}/{}", moved_name(object.base_name())));
+                let key = processed_key(config, batch_id, object.base_name());
                 let Some(key) = key else { return Ok(Source::Kept) };
                 (self.bucket.move_to(object, &key).await, Source::Moved { key })
             }
@@ -170,6 +170,16 @@ impl Worker {
         let pieces: Pieces<'_> = stream::iter([Ok(Bytes::from(text))]).boxed();
         Ok(self.bucket.write(&key, "application/json", pieces).await?)
     }
+}
+
+/// Where the rejects of a batch are written to, made of a file of this name; `None` where answers are switched off.
+pub fn rejects_key(config: &BucketConfig, batch_id: &str, base_name: &str) -> Option<String> {
+    config.result_key(&format!("{batch_id}/{}.rejects.csv", stem(base_name)))
+}
+
+/// Where a loaded object of this name is moved to, if it is.
+pub fn processed_key(config: &BucketConfig, batch_id: &str, base_name: &str) -> Option<String> {
+    config.processed_key(&format!("{batch_id}/{}", moved_name(base_name)))
 }
 
 /// The folder of an upload's answer: its batch's, or one of its own.

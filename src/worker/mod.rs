@@ -12,6 +12,7 @@ mod discovery;
 mod expected;
 mod intake;
 mod reading;
+mod retention;
 mod suppression;
 mod tally;
 mod watch;
@@ -32,8 +33,9 @@ use crate::rules::{Lists, Router};
 use crate::store::{self, Store};
 use crate::telemetry::{self, Outcome};
 use crate::webhook::Webhook;
-pub use answer::rejects_file;
+pub use answer::{processed_key, rejects_file, rejects_key};
 pub use budget::overtime;
+pub use retention::{forget_old_keys, is_left};
 pub use watch::{Mode, Stopped};
 
 /// How the worker works.
@@ -172,6 +174,8 @@ pub struct Worker {
     pub webhooks: Vec<Webhook>,
     /// How much of a file is taken.
     pub limits: Limits,
+    /// How old requests may get; `None` for any age.
+    pub retention: Option<Duration>,
     /// How it works.
     pub config: WorkerConfig,
     /// Told of every upload that ends.

@@ -137,6 +137,9 @@ impl Worker {
             tasks.spawn(run.clone().listen());
             tasks.spawn(run.clone().keep_counts_short());
             tasks.spawn(run.clone().judge_what_is_due());
+            if let Some(age) = self.retention {
+                tasks.spawn(run.clone().keep_retention(age));
+            }
         }
         for _ in 0..run.slots {
             tasks.spawn(run.clone().slot(Work::Uploads));

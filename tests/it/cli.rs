@@ -99,7 +99,7 @@ fn help_has_an_example_and_its_own_exit_codes() {
     insta::with_settings!({ prepend_module_to_snapshot => false, omit_expression => true }, {
         insta::assert_snapshot!("cli_help", run(folder(), &["--help"]).out.trim_end());
     });
-    let commands: [(&[&str], bool); 14] = [
+    let commands: [(&[&str], bool); 15] = [
         (&["suppression", "list"], false),
         (&["run"], true),
         (&["check"], true),
@@ -110,6 +110,7 @@ fn help_has_an_example_and_its_own_exit_codes() {
         (&["uploads", "list"], false),
         (&["rejects"], true),
         (&["purge"], true),
+        (&["forget"], true),
         (&["explain"], true),
         (&["migrate"], true),
         (&["config"], false),
@@ -262,7 +263,7 @@ fn migrate_says_what_it_did_and_the_second_time_that_nothing_was_to_do() {
     let folder = folder();
     insta::assert_snapshot!(run(&folder, &["migrate"]).transcript(), @r"
     exit code 0
-    sqlite://batchdrop.db: applied 0001 ledger, batches, requests, 0002 dialect, 0003 keys, suppression, 0004 answers, 0005 extensions, 0006 steering, 0007 webhooks, 0009 same content, 0010 tally, 0012 purge, 0013 expected files
+    sqlite://batchdrop.db: applied 0001 ledger, batches, requests, 0002 dialect, 0003 keys, suppression, 0004 answers, 0005 extensions, 0006 steering, 0007 webhooks, 0009 same content, 0010 tally, 0012 purge, 0013 expected files, 0015 retention
     ");
     insta::assert_snapshot!(run(&folder, &["migrate"]).transcript(), @r"
     exit code 0
@@ -366,6 +367,7 @@ fn a_batch_as_json_has_the_fields_of_the_public_sdk() {
             "header_line",
             "seen_at",
             "claimed_at",
+            "purged_at",
         ] {
             assert!(batch.get(field).is_some(), "{field} in {batch}");
         }

@@ -10,6 +10,7 @@ mod expected;
 mod faults;
 mod faults_outside;
 mod floors;
+mod forget;
 mod keys;
 mod logs;
 mod main_job;

@@ -3,6 +3,7 @@
 use batchdrop::model::Batch;
 use serde_json::Value;
 
+use crate::serving::address_of;
 use crate::support::app::{In, TestApp, To, contacts};
 
 /// More than one transaction deletes.
@@ -108,7 +109,9 @@ async fn a_purge_that_is_killed_is_finished_by_the_next(to: To) {
     app.set("TEST_FAIL_POINT", "never=abort");
     assert_eq!(purge(&app, &[]).0, Some(0));
     assert_eq!(left(&app, &old).await, 0);
-    assert_eq!(json(&app.batch_of("old.csv").await), json(&finished));
+    let after = app.batch_of("old.csv").await;
+    assert!(after.purged_at.is_some());
+    assert_eq!(json(&Batch { purged_at: None, ..after }), json(&finished));
 }
 
 async fn several_purges_a_worker_and_a_sender_do_not_disturb_each_other(to: To) {
@@ -128,6 +131,60 @@ async fn several_purges_a_worker_and_a_sender_do_not_disturb_each_other(to: To) 
     assert_eq!(left(&app, &old).await, 0);
     assert_eq!(app.batch_of("new.csv").await.status_counts["INITIATED"], 49);
     assert_eq!(app.batch_of("later.csv").await.rows_read, 1_000);
+}
+
+/// With `[retention]` set nobody has to schedule it: one of the workers does, and what may still be contacted stays.
+async fn workers_purge_by_themselves_one_at_a_time(to: To) {
+    let (mut app, old) = with_an_old_batch(to).await;
+    app.drop_file("unfinished.csv", contacts(50, 4)).await;
+    assert_eq!(app.settle().await, 0);
+    let unfinished = app.batch_of("unfinished.csv").await;
+    app.run_sql(&format!(
+        "update batches set created_at = '2020-01-02T03:04:05.678Z' where batch_id = '{}'",
+        unfinished.batch_id
+    ))
+    .await;
+    let finished = finish(&app, &old).await;
+    app.set("RETENTION_REQUESTS", "90d");
+    let mut workers: Vec<_> = (0..3).map(|_| app.start(&["run", "--listen", "127.0.0.1:0"])).collect();
+    app.wait_until("it is purged", async || app.batch_of("old.csv").await.purged_at.is_some()).await;
+    let told = |log: String| log.contains("old requests purged") && log.contains("old requests left");
+    app.wait_until("it is told", async || workers.iter().any(|worker| told(worker.log()))).await;
+    let mut purged = 0;
+    for worker in &workers {
+        let address = address_of(&app, worker).await;
+        let text =
+            reqwest::get(format!("http://{address}/metrics")).await.expect("it answers").text().await.expect("text");
+        let line =
+            text.lines().find_map(|line| line.strip_prefix("batchdrop_requests_purged_total ")).expect("a metric");
+        purged += line.parse::<usize>().expect("a number");
+    }
+    assert_eq!(purged, ROWS, "each request was deleted by one of them");
+    let tellers = workers.iter().filter(|worker| worker.log().contains("old requests purged")).count();
+    assert_eq!(tellers, 1, "one of them has the turn");
+    assert_eq!(left(&app, &old).await, 0);
+    assert_eq!(app.batch_of("old.csv").await.status_counts, finished.status_counts);
+    assert_eq!(left(&app, &unfinished).await, 50, "people who may still be called are not forgotten in silence");
+    for worker in &mut workers {
+        worker.signal(libc::SIGTERM);
+        assert_eq!(worker.wait(), Some(0), "{}", worker.log());
+    }
+}
+
+/// The turn lasts an hour: that the next worker goes on at once means that it was given back.
+async fn a_worker_that_is_stopped_in_a_purge_leaves_it_to_the_next(to: To) {
+    let (mut app, old) = with_an_old_batch(to).await;
+    finish(&app, &old).await;
+    app.set("RETENTION_REQUESTS", "90d");
+    let mut worker = app.start(&["run"]);
+    app.wait_until("it has begun", async || left(&app, &old).await < ROWS).await;
+    worker.signal(libc::SIGTERM);
+    assert_eq!(worker.wait(), Some(0), "{}", worker.log());
+    let was_done = app.batch_of("old.csv").await.purged_at.is_some();
+    assert_eq!(was_done, worker.log().contains("old requests purged"), "{}", worker.log());
+    let _next = app.start(&["run"]);
+    app.wait_until("it is done", async || app.batch_of("old.csv").await.purged_at.is_some()).await;
+    assert_eq!(left(&app, &old).await, 0);
 }
 
 async fn keys_stay_for_as_long_as_they_count(to: To) {
@@ -162,5 +219,7 @@ on_both! {
     what_may_still_be_contacted_goes_once_it_is_canceled_expired_or_asked_for
     a_purge_that_is_killed_is_finished_by_the_next
     several_purges_a_worker_and_a_sender_do_not_disturb_each_other
+    workers_purge_by_themselves_one_at_a_time
+    a_worker_that_is_stopped_in_a_purge_leaves_it_to_the_next
     keys_stay_for_as_long_as_they_count
 }

@@ -10,15 +10,15 @@ use sqlx::{ConnectOptions as _, Connection as _, Executor as _, Pool, Row as _, 
 
 use super::keys::KEYS_A_PIECE;
 use super::protocol::{
-    Answers, Backlog, DueForPurge, Finding, ListProtocol, Listing, LoadProtocol, Outcome, Protocol, Published,
-    PurgingProtocol, Requeued, SteeringProtocol, Webhooks,
+    Answers, Backlog, DueForPurge, Finding, ForgettingProtocol, FoundRow, ListProtocol, Listing, LoadProtocol, Outcome,
+    Protocol, Published, PurgedPiece, PurgingProtocol, Requeued, Searched, SteeringProtocol, Webhooks,
 };
 use super::sql::{batch_id, check_conservation, unsigned};
 use super::writing::{Pieces, Writing, Written};
 use super::{Error, StoreConfig};
 use crate::model::{
     Action, Batch, BatchDraft, BatchEvent, BatchOrder, BatchPage, BatchQuery, BatchStatus, Claim, Direction, Event,
-    FileCode, Holder, KeyField, KeyScope, Known, ListState, Lookup, Message, MessageState, Object, OwedAnswer,
+    FileCode, Holder, KeyField, KeyScope, Known, ListState, Lookup, Message, MessageState, Object, OwedAnswer, Person,
     Questions, Reject, Request, RequestQuery, RowChunk, SentColumns, Steered, Steering, Step, Upload, UploadPage,
     UploadQuery, UploadStatus, Verdicts, fold_address, refusal,
 };
@@ -32,6 +32,7 @@ answers_sql!(Postgres, "queries");
 listing_sql!(Postgres, "queries");
 steering_sql!(Postgres);
 purging_sql!(Postgres);
+forgetting_sql!(Postgres);
 watching_sql!(Postgres);
 expecting_sql!(Postgres);
 webhooks_sql!(Postgres, "queries");
@@ -52,6 +53,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (10, "tally", include_str!("migrations/0010_tally.sql")),
     (12, "purge", include_str!("migrations/0012_purge.sql")),
     (13, "expected files", include_str!("migrations/0013_expected_files.sql")),
+    (15, "retention", include_str!("migrations/0015_retention.sql")),
 ];
 
 /// A worker that freezes, or whose machine dies, between the rows and the commit holds the day's counter, and with it

@@ -10,15 +10,15 @@ use sqlx::{ConnectOptions as _, Connection as _, Pool, Row as _, Transaction};
 
 use super::keys::KEYS_A_PIECE;
 use super::protocol::{
-    Answers, Backlog, DueForPurge, Finding, ListProtocol, Listing, LoadProtocol, Outcome, Protocol, Published,
-    PurgingProtocol, Requeued, SteeringProtocol, Webhooks,
+    Answers, Backlog, DueForPurge, Finding, ForgettingProtocol, FoundRow, ListProtocol, Listing, LoadProtocol, Outcome,
+    Protocol, Published, PurgedPiece, PurgingProtocol, Requeued, Searched, SteeringProtocol, Webhooks,
 };
 use super::sql::{batch_id, check_conservation, unsigned};
 use super::writing::{Pieces, Writing, Written};
 use super::{Error, StoreConfig};
 use crate::model::{
     Action, Batch, BatchDraft, BatchEvent, BatchOrder, BatchPage, BatchQuery, BatchStatus, Claim, Direction, Event,
-    FileCode, Holder, KeyField, KeyScope, Known, ListState, Lookup, Message, MessageState, Object, OwedAnswer,
+    FileCode, Holder, KeyField, KeyScope, Known, ListState, Lookup, Message, MessageState, Object, OwedAnswer, Person,
     Questions, Reject, Request, RequestQuery, RowChunk, SentColumns, Steered, Steering, Step, Upload, UploadPage,
     UploadQuery, UploadStatus, Verdicts, fold_address, refusal,
 };
@@ -34,6 +34,7 @@ answers_sql!(Sqlite, "queries");
 listing_sql!(Sqlite, "queries");
 steering_sql!(Sqlite);
 purging_sql!(Sqlite);
+forgetting_sql!(Sqlite);
 watching_sql!(Sqlite);
 expecting_sql!(Sqlite);
 webhooks_sql!(Sqlite, "queries");
@@ -55,6 +56,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (10, "tally", include_str!("migrations/0010_tally.sql")),
     (12, "purge", include_str!("migrations/0012_purge.sql")),
     (13, "expected files", include_str!("migrations/0013_expected_files.sql")),
+    (15, "retention", include_str!("migrations/0015_retention.sql")),
 ];
 
 pub(super) struct Sqlite {
