@@ -16,11 +16,12 @@ use crate::worker::{processed_key, rejects_key};
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Emptied are the person's requests in every batch: reference_id, target and all other cells. Whoever is PENDING
-becomes CANCELED and is not contacted; rows and counts stay as they are. The batch's events tell of it, not of whom.
-Keys of unique_within that are theirs go too, so a later file may have the person contacted again: put them on a
-suppression list first. What a file that is being loaded says is not found yet; nor is a person in another column.
-Files in the bucket are told and left: the one that was sent, and its rejects file. So are backups.
+    after_help = "The person's requests are emptied in every batch: reference_id, target and all other cells. Those
+that are PENDING become CANCELED, so that nobody is contacted; no other count changes. The batch's
+events tell of it, never of whom. Keys of unique_within that are theirs go too, so a later file may
+have them contacted again: put them on a suppression list first.
+Not found are: a file that is being loaded, a person in another column than target, and backups.
+Files in the bucket are told and left: the one that was sent, and its rejects file.
 
 With - the number or id is read from standard input, so that no history or list of processes has it.
 

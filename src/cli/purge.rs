@@ -12,11 +12,13 @@ use crate::worker::{forget_old_keys, is_left};
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Deleted are the requests of batches that are older, with all that they hold of a person. The batch, its counts, its
-SHA-256 and the ledger stay, so that the same file is still refused. Keys of unique_within stay while they count.
-A batch with requests that may still be contacted is left, and told: cancel it, let it expire, or say --unfinished.
-So is one whose sender is still owed the answer, since that is made of the requests.
-Files in the bucket are left to the bucket's own rules. It may be killed, and run beside workers, at any time.
+    after_help = "Deleted are the requests of batches that are older, with all that they hold of a person. The batch,
+its counts, its SHA-256 and the ledger stay, so that the same file is still refused. Keys of
+unique_within stay while they count.
+A batch with requests that may still be contacted is left, and told: cancel it, let it expire, or
+say --unfinished. So is one whose sender is still owed the answer, since that is made of the requests.
+Files in the bucket are left to the bucket's own rules. It may be killed, and run beside workers, at
+any time.
 A worker that stays does this every hour by itself where retention.requests is set.
 
 Exit codes:

@@ -30,9 +30,9 @@ const LONGEST_WAIT: Duration = Duration::from_secs(30);
   2  wrong usage or configuration
   3  with --once: some file failed or was rejected; see its error_message
 
-With --for TIME, no upload is begun after that time. What is in hand then is finished within a minute (or within
-TIME again, where that is less) or given back, and the next run finds it and the rest. That is told, and is no
-trouble of ours; it is where all of TIME was not enough for an upload.
+With --for TIME, no upload is begun after that time. What is in hand then is finished within a
+minute (or within TIME again, where that is less) or given back, and the next run finds it and the
+rest. That is told, and is no trouble of ours; it is where all of TIME was not enough for an upload.
 --accept-faults is for schedulers that take 3 for a failure: the senders are told what to mend.
 
 Examples:
