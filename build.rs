@@ -1,8 +1,8 @@
 //! Tells the program from which commit it was built, and of what day that is: `batchdrop --version` says so.
 //!
-//! The same commit gives the same text whenever and wherever it is built: no clock is read. A build that has no git beside it
-//! (an image, a source archive) is told by `BATCHDROP_COMMIT` and `SOURCE_DATE_EPOCH`, or says its version alone. Builds for
-//! development do so too: they would be compiled anew after every commit, with all their tests.
+//! The same commit gives the same text whenever and wherever it is built: no clock is read. A build that has no git
+//! beside it (an image, a source archive) is told by `BATCHDROP_COMMIT` and `SOURCE_DATE_EPOCH`, or says its version
+//! alone. Builds for development do so too: they would be compiled anew after every commit, with all their tests.
 
 use std::path::Path;
 use std::process::Command;
@@ -63,7 +63,8 @@ fn git(arguments: &[&str]) -> Option<String> {
 /// The day, in UTC, of so many seconds since 1970.
 fn day(seconds: &str) -> String {
     let seconds: i64 = seconds.trim().parse().expect("SOURCE_DATE_EPOCH is a number of seconds");
-    // Years are counted from March, so that a leap day is the last of its year, and in eras of 400, which are of one length.
+    // Years are counted from March, so that a leap day is the last of its year, and in eras of 400, which are of one
+    // length.
     let days = seconds.div_euclid(86_400) + 719_468;
     let (era, of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
     let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;

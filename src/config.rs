@@ -86,7 +86,8 @@ pub struct CampaignConfig {
     pub channel: Option<Channel>,
     /// Country of national phone numbers; default `US`.
     pub region: Option<String>,
-    /// `keep` or `refuse`: what becomes of a phone number with an extension; default: kept for `voice`, refused for `sms`.
+    /// `keep` or `refuse`: what becomes of a phone number with an extension; default: kept for `voice`, refused for
+    /// `sms`.
     pub extensions: Option<Extensions>,
     /// New batches wait for a person to resume them.
     pub hold: Option<bool>,

@@ -1,8 +1,9 @@
-//! Places where a test lets the program fail, to see that nothing is lost or doubled. A program built for release has none.
+//! Places where a test lets the program fail, to see that nothing is lost or doubled. A program built for release has
+//! none.
 //!
-//! `BATCHDROP_TEST_FAIL_POINT=STEP[/OF]=ACTION[@N]`: when STEP is reached for the N-th time (the first, where that is not
-//! said), and for OF alone where it is named, ACTION is taken; without `@N` it is taken each time. It is `abort` (the process
-//! ends at once, as by SIGKILL), `panic` or `error` (trouble of ours).
+//! `BATCHDROP_TEST_FAIL_POINT=STEP[/OF]=ACTION[@N]`: when STEP is reached for the N-th time (the first, where that is
+//! not said), and for OF alone where it is named, ACTION is taken; without `@N` it is taken each time. It is `abort`
+//! (the process ends at once, as by SIGKILL), `panic` or `error` (trouble of ours).
 
 /// Fails here, if a test has asked for that.
 #[cfg(not(debug_assertions))]

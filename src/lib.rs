@@ -10,8 +10,8 @@
 //! ```
 //! The answer goes back the same way: a receipt, and what was not loaded, into the bucket that the file was dropped in.
 //!
-//! Data flows one way, in bounded chunks: memory does not grow with the file. One upload becomes one batch, one data row
-//! one request; whatever is written for an upload is written in one transaction, fenced by the worker's claim.
+//! Data flows one way, in bounded chunks: memory does not grow with the file. One upload becomes one batch, one data
+//! row one request; whatever is written for an upload is written in one transaction, fenced by the worker's claim.
 //!
 //! # The floors
 //! A module imports from floors below its own, never from its own or above; a test keeps it so.

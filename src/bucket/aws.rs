@@ -12,8 +12,8 @@ use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use super::{BucketConfig, Error, ErrorKind};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// For one attempt to get an answer's head, and a listing's body. An object's body may take as long as it likes, so long
-/// as it flows: `s3::body` watches over that.
+/// For one attempt to get an answer's head, and a listing's body. An object's body may take as long as it likes, so
+/// long as it flows: `s3::body` watches over that.
 pub(super) const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(30);
 /// The SDK's own retries, within seconds. The worker's, within minutes, come on top.
 const ATTEMPTS: u32 = 3;
@@ -77,8 +77,8 @@ impl Answer {
     }
 }
 
-/// Turns the SDK's error into ours. What the server answered is put in words; of all else the SDK's own chain of causes is
-/// kept, which ends in something like "Connection refused".
+/// Turns the SDK's error into ours. What the server answered is put in words; of all else the SDK's own chain of causes
+/// is kept, which ends in something like "Connection refused".
 pub(super) fn failed<E>(what: &str, place: String, error: SdkError<E>) -> Error
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,

@@ -1,8 +1,8 @@
-//! What a message of a queue says about objects: S3's event notifications, as they come straight, through SNS, or through
-//! EventBridge. Pure.
+//! What a message of a queue says about objects: S3's event notifications, as they come straight, through SNS, or
+//! through EventBridge. Pure.
 //!
-//! An event is a hint: it names a key that may have something new, and is never believed beyond that. Nothing depends on its
-//! order, on its size or ETag, or on its coming at all.
+//! An event is a hint: it names a key that may have something new, and is never believed beyond that. Nothing depends
+//! on its order, on its size or ETag, or on its coming at all.
 
 use percent_encoding::percent_decode_str;
 use serde_json::Value;

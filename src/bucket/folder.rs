@@ -1,7 +1,7 @@
 //! A bucket that is a local folder, with all its subfolders.
 //!
-//! Anyone may be writing into it at any time, by any means. So nothing is taken before it has held still, and what was read
-//! counts only after the file has been found to be the same one, unchanged, at the end as at the start.
+//! Anyone may be writing into it at any time, by any means. So nothing is taken before it has held still, and what was
+//! read counts only after the file has been found to be the same one, unchanged, at the end as at the start.
 
 mod hints;
 mod walk;
@@ -43,8 +43,8 @@ pub(super) struct Folder {
 /// What the blocking thread needs that lists a page.
 struct Listing {
     ground: Ground,
-    /// The walk of the last page and the key it stopped at, so that the next page does not have to find the place again,
-    /// which takes reading whole directories. Any other page starts a walk of its own: this is for speed only.
+    /// The walk of the last page and the key it stopped at, so that the next page does not have to find the place
+    /// again, which takes reading whole directories. Any other page starts a walk of its own: this is for speed only.
     paused: Mutex<Option<(String, Walk)>>,
     stillness: Mutex<Stillness>,
 }
@@ -69,8 +69,8 @@ impl Folder {
         &self.address
     }
 
-    /// Waits for files that their writers are done with, as the operating system tells it, and says what lies there now. For
-    /// ever where it tells nothing. What cannot be looked at is left to the listing.
+    /// Waits for files that their writers are done with, as the operating system tells it, and says what lies there
+    /// now. For ever where it tells nothing. What cannot be looked at is left to the listing.
     pub async fn done(&self) -> Result<Vec<Object>, Error> {
         let paths = self.listing.ground.hints.wait().await;
         let listing = self.listing.clone();
@@ -171,7 +171,8 @@ struct Stillness {
     /// Counts the sweeps through the folder, for pruning.
     sweep: u64,
     /// The files that the clock cannot judge, because they were changed just now or, by that clock, in the future: the
-    /// version that was seen, and when it was first. At most one entry a file; files that are gone drop out two sweeps later.
+    /// version that was seen, and when it was first. At most one entry a file; files that are gone drop out two sweeps
+    /// later.
     watched: HashMap<String, Watched>,
 }
 
@@ -259,8 +260,9 @@ impl Reading {
                 return Ok(()); // the reader went away
             }
         }
-        // The bytes are one version's only if the file is that version still. One look at its name tells: what was written
-        // into it shows in its size and time, and what was renamed over it has another inode, for ours is held open.
+        // The bytes are one version's only if the file is that version still. One look at its name tells: what was
+        // written into it shows in its size and time, and what was renamed over it has another inode, for ours is held
+        // open.
         let now = fs::metadata(&self.path).map_err(|error| self.failed(error))?;
         let unchanged = sent == self.object.size && version(&now) == self.object.version;
         if unchanged { Ok(()) } else { Err(self.changed()) }
@@ -282,8 +284,8 @@ impl Reading {
 
 /// The reading thread's chunks as a stream.
 ///
-/// A closed channel alone is no end: it closes too when the thread panics, or is never run since the runtime shuts down. So
-/// the stream ends only once the thread has returned.
+/// A closed channel alone is no end: it closes too when the thread panics, or is never run since the runtime shuts
+/// down. So the stream ends only once the thread has returned.
 fn body(chunks: mpsc::Receiver<Result<Bytes, Error>>, reader: JoinHandle<()>) -> Body {
     Box::pin(stream::unfold(Some((chunks, reader)), |state| async {
         let (mut chunks, reader) = state?;

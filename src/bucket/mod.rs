@@ -52,10 +52,11 @@ pub struct BucketConfig {
     /// S3 only: the SQS queue that the bucket's notifications go to, `https://sqs.REGION.amazonaws.com/ACCOUNT/NAME`.
     /// Not set: files are found by listing alone.
     pub queue_url: Option<String>,
-    /// S3 only: a read that brings nothing for so long, or less than 1 KiB a second over so long, is given up and tried again.
+    /// S3 only: a read that brings nothing for so long, or less than 1 KiB a second over so long, is given up and tried
+    /// again.
     pub stall_seconds: u64,
-    /// Folder only: how long, in milliseconds, a file must hold still before it is taken; a third of it suffices where the system
-    /// tells that its writer has closed it.
+    /// Folder only: how long, in milliseconds, a file must hold still before it is taken; a third of it suffices where
+    /// the system tells that its writer has closed it.
     pub settle_ms: u64,
 }
 
@@ -157,9 +158,9 @@ impl Bucket {
         matches!(self.notices, Source::Queue(_))
     }
 
-    /// Waits for notices of what was dropped; a queue gives an empty answer after some seconds without any, and where nothing
-    /// tells of it this waits for ever. A folder tells once, and the listing finds what is lost. Each message of a queue comes
-    /// again until it is taken back by [`Bucket::heeded`].
+    /// Waits for notices of what was dropped; a queue gives an empty answer after some seconds without any, and where
+    /// nothing tells of it this waits for ever. A folder tells once, and the listing finds what is lost. Each message
+    /// of a queue comes again until it is taken back by [`Bucket::heeded`].
     pub async fn notices(&self) -> Result<Vec<Notice>, Error> {
         match &self.notices {
             Source::Queue(notices) => notices.wait().await,
@@ -185,8 +186,8 @@ impl Bucket {
     /// Moves exactly this version to another key, which is counted from the bucket's root. Done already is done.
     ///
     /// # Errors
-    /// [`ErrorKind::Gone`] where the version was deleted or replaced since, and does not lie under the other key either.
-    /// Something put in its place in the very moment of the move may still be moved with it: see the README.
+    /// [`ErrorKind::Gone`] where the version was deleted or replaced since, and does not lie under the other key
+    /// either. Something put in its place in the very moment of the move may still be moved with it: see the README.
     pub async fn move_to(&self, object: &Object, key: &str) -> Result<(), Error> {
         self.inner.move_to(object, key).await
     }

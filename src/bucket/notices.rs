@@ -1,7 +1,8 @@
-//! Notices of what was dropped. In an S3 bucket they are the messages of its queue, and for each key they name, what lies there now.
+//! Notices of what was dropped. In an S3 bucket they are the messages of its queue, and for each key they name, what
+//! lies there now.
 //!
-//! What a message says of an object is not used: it may be old, or out of order. The bucket is asked, and answers as its
-//! listing would, so that the ledger knows the version by the same name whichever of the two saw it first.
+//! What a message says of an object is not used: it may be old, or out of order. The bucket is asked, and answers as
+//! its listing would, so that the ledger knows the version by the same name whichever of the two saw it first.
 
 use std::sync::Arc;
 

@@ -23,8 +23,8 @@ pub struct Page {
 /// the length, and that the version was not replaced while it was read, before it ends the stream.
 pub type Body = BoxStream<'static, Result<Bytes, Error>>;
 
-/// What is to be written, in order. An error of the stream, which is whoever's who makes the pieces, ends the writing, and
-/// nothing appears.
+/// What is to be written, in order. An error of the stream, which is whoever's who makes the pieces, ends the writing,
+/// and nothing appears.
 pub type Pieces<'a> = BoxStream<'a, std::io::Result<Bytes>>;
 
 /// A bucket's implementation.

@@ -1,8 +1,9 @@
 //! An SQS queue of S3's event notifications.
 //!
-//! A message is deleted only after everything that it tells of stands in the ledger; from then on the ledger sees to it, and the
-//! message has nothing left to say. A worker that dies before that leaves the message to be delivered again, which does
-//! no harm. A message that nobody understands is left to the queue's own rule for such (its dead-letter queue).
+//! A message is deleted only after everything that it tells of stands in the ledger; from then on the ledger sees to
+//! it, and the message has nothing left to say. A worker that dies before that leaves the message to be delivered
+//! again, which does no harm. A message that nobody understands is left to the queue's own rule for such (its
+//! dead-letter queue).
 
 use std::time::Duration;
 

@@ -1,8 +1,8 @@
 //! A bucket on S3, or on any server that speaks like it.
 //!
-//! Between a listing and a read, and during a read, an object can be replaced. So a read asks for the listed ETag, which
-//! holds for the whole body: the server answers with that content or not at all. A body that ends before its length is
-//! the network's fault, and never passes for the object.
+//! Between a listing and a read, and during a read, an object can be replaced. So a read asks for the listed ETag,
+//! which holds for the whole body: the server answers with that content or not at all. A body that ends before its
+//! length is the network's fault, and never passes for the object.
 
 mod body;
 mod writing;

@@ -37,9 +37,9 @@ impl BucketConfig {
             .collect()
     }
 
-    /// Whether an object of this key, counted from the bucket's root, can be an upload: no folder marker, no dotfile and
-    /// nothing in a hidden folder, whose name starts with a dot, no `*.tmp` or `*.part`, nothing under a prefix of ours, and
-    /// nothing in a folder that is called like a batch, which we made under a prefix of before.
+    /// Whether an object of this key, counted from the bucket's root, can be an upload: no folder marker, no dotfile
+    /// and nothing in a hidden folder, whose name starts with a dot, no `*.tmp` or `*.part`, nothing under a prefix of
+    /// ours, and nothing in a folder that is called like a batch, which we made under a prefix of before.
     pub fn is_upload(&self, key: &str) -> bool {
         is_upload(key, &self.own_prefixes())
     }
@@ -60,8 +60,8 @@ pub(super) fn is_upload(key: &str, own_prefixes: &[String]) -> bool {
     if base_name.ends_with(".tmp") || base_name.ends_with(".part") {
         return false;
     }
-    // What was answered or moved under a prefix of before must not come back as an upload when the configuration changes:
-    // people would be contacted again.
+    // What was answered or moved under a prefix of before must not come back as an upload when the configuration
+    // changes: people would be contacted again.
     if base_name.ends_with(".receipt.json") || key.split('/').rev().skip(1).any(is_batch_id) {
         return false;
     }
@@ -69,8 +69,8 @@ pub(super) fn is_upload(key: &str, own_prefixes: &[String]) -> bool {
     !own_prefixes.iter().any(|own| key.strip_prefix(own.as_str()).is_some_and(|rest| rest.starts_with('/')))
 }
 
-/// Whether a folder is hidden. Only a folder's path can step up or stay by `..` and `.`; in a key of S3's they are parts
-/// of a name like any other, and hide nothing.
+/// Whether a folder is hidden. Only a folder's path can step up or stay by `..` and `.`; in a key of S3's they are
+/// parts of a name like any other, and hide nothing.
 fn is_hidden(part: &str) -> bool {
     part.starts_with('.') && !matches!(part, "." | "..")
 }

@@ -5,8 +5,8 @@ use crate::model::{Campaign, Format};
 use crate::reader::HeaderRules;
 use crate::rules::schema_names;
 
-/// The columns of a file for this campaign: those that every file needs and those that the campaign requires, unless the
-/// schema has them, and then the schema's fields in its order. Where the campaign names all columns itself, those.
+/// The columns of a file for this campaign: those that every file needs and those that the campaign requires, unless
+/// the schema has them, and then the schema's fields in its order. Where the campaign names all columns itself, those.
 pub(super) fn columns(campaign: &Campaign) -> Result<Vec<String>, String> {
     if !campaign.format.header {
         return Err("its files have no header line, so that there is none to hand out".to_owned());

@@ -48,7 +48,8 @@ impl Extensions {
     }
 }
 
-/// What a campaign's cells must be, as its Table Schema file has it: read by the configuration, understood by the rules.
+/// What a campaign's cells must be, as its Table Schema file has it: read by the configuration, understood by the
+/// rules.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TableSchema {
     /// The file's name as configured, for messages.

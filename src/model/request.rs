@@ -87,8 +87,9 @@ pub struct Decision {
 
 /// A run of judged rows in one arena: no allocation a row, so that a million rows cost a few buffers.
 ///
-/// All text of a row stands end to end in `text`: message, reference_id, target, the cells of the other columns, what was
-/// sent where it differs, and the target's extension. What is decided later (a message, the id of another batch) is added at the end of all.
+/// All text of a row stands end to end in `text`: message, reference_id, target, the cells of the other columns, what
+/// was sent where it differs, and the target's extension. What is decided later (a message, the id of another batch) is
+/// added at the end of all.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct RowChunk {
     text: String,
@@ -180,7 +181,8 @@ impl RowChunk {
         })
     }
 
-    /// Decides in order on the rows that are PENDING so far, by row number, reference_id and target; `None` leaves one so.
+    /// Decides in order on the rows that are PENDING so far, by row number, reference_id and target; `None` leaves one
+    /// so.
     pub fn decide(&mut self, mut decide: impl FnMut(u32, &str, &str) -> Option<Decision>) {
         for entry in &mut self.rows {
             if entry.status != IntakeStatus::Pending {

@@ -90,8 +90,8 @@ pub struct Claim {
     pub claimed_at: DateTime<Utc>,
     /// What went wrong on our side in the last attempt.
     pub last_trouble: Option<String>,
-    /// Whether the last worker neither settled it nor gave it back before its lease ended: it may have died of this upload, or
-    /// of one that it worked on beside. Told where uploads are worked on beside each other.
+    /// Whether the last worker neither settled it nor gave it back before its lease ended: it may have died of this
+    /// upload, or of one that it worked on beside. Told where uploads are worked on beside each other.
     pub was_dropped: bool,
 }
 

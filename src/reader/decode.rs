@@ -14,8 +14,8 @@ use crate::model::{Fault, FileCode};
 /// How much of a file is looked at to tell what it is.
 const HEAD_BYTES: usize = 8 << 10;
 
-/// What stands for bytes that are no character of their encoding: a lone surrogate, encoded as if it were a character. It can come
-/// from nothing else, since decoding makes valid UTF-8, and no UTF-8 check lets it through.
+/// What stands for bytes that are no character of their encoding: a lone surrogate, encoded as if it were a character.
+/// It can come from nothing else, since decoding makes valid UTF-8, and no UTF-8 check lets it through.
 const DAMAGED: [u8; 3] = [0xED, 0xA0, 0x80];
 
 /// A source, put together again with what was read of it to see what it is.

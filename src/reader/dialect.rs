@@ -65,8 +65,8 @@ pub(super) fn detect(beginning: &[u8], is_all: bool, told: &Format, cells: usize
 }
 
 impl Look {
-    /// A table with rows above its header must not beat one without, unless its header is evident: what stands there might
-    /// be the header itself.
+    /// A table with rows above its header must not beat one without, unless its header is evident: what stands there
+    /// might be the header itself.
     fn score(&self) -> (bool, usize, usize, usize) {
         match self.header_cells {
             0 | 1 => (false, 0, 0, 0),

@@ -9,8 +9,9 @@ use crate::model::{Campaign, Channel, Fault, FileCode, Format, Header};
 /// The columns that a rejects file has before the sender's own; it may be mended and dropped as it is.
 pub const REJECTS_COLUMNS: [&str; 5] = ["_row", "_line", "_status", "_code", "_message"];
 
-/// How a rejects file of ours that comes back is written, as a campaign would tell it: with the delimiter that stands between
-/// its first names, and otherwise as we write it, or as a spreadsheet saved it again. `None` for any other file.
+/// How a rejects file of ours that comes back is written, as a campaign would tell it: with the delimiter that stands
+/// between its first names, and otherwise as we write it, or as a spreadsheet saved it again. `None` for any other
+/// file.
 ///
 /// What the campaign tells of its own files (other quotes, no header, lines to skip) does not hold for it.
 pub(super) fn rejects_format(beginning: &[u8], campaign: &Format) -> Option<Format> {

@@ -1,5 +1,5 @@
-//! What one candidate for a dialect makes of the beginning of a file: its rows, how far they agree, and what its columns
-//! hold.
+//! What one candidate for a dialect makes of the beginning of a file: its rows, how far they agree, and what its
+//! columns hold.
 
 use super::grammar::{Grammar, QUOTE, is_quoted};
 use super::kinds::{Kind, kind};
@@ -31,7 +31,8 @@ pub(super) struct Look {
     pub named_values: usize,
     /// The first row has values where a header has names.
     pub seems_headless: bool,
-    /// Bytes of values, in rows that agree, which are of the kind that their column is of: a right cut leaves values whole.
+    /// Bytes of values, in rows that agree, which are of the kind that their column is of: a right cut leaves values
+    /// whole.
     pub typed_bytes: usize,
     /// Cells in quotes.
     pub quoted: usize,
@@ -132,11 +133,12 @@ impl Sample<'_> {
         }
     }
 
-    /// How many rows stand above the header: a title, an author, a date. Below them a table begins, of which nearly every
-    /// row has as many cells as its first, all of them filled there.
+    /// How many rows stand above the header: a title, an author, a date. Below them a table begins, of which nearly
+    /// every row has as many cells as its first, all of them filled there.
     ///
-    /// Rows with one cell that is not blank, as a title has, are told by that. One with more, and yet fewer than the table,
-    /// may itself be the header, with a delimiter too few; so the row below must look like names, and not like values.
+    /// Rows with one cell that is not blank, as a title has, are told by that. One with more, and yet fewer than the
+    /// table, may itself be the header, with a delimiter too few; so the row below must look like names, and not like
+    /// values.
     fn rows_above(&self, rows: &[RowLook]) -> usize {
         if self.told.skip_rows > 0 || !self.told.header {
             return 0;

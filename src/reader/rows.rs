@@ -21,7 +21,8 @@ const HELD_BYTES: usize = 1 << 20;
 pub struct Rows<R> {
     /// How the file is written.
     pub dialect: Dialect,
-    /// The names of its columns as they stand in the header, or as the campaign gives them; `column_1`, … where neither does.
+    /// The names of its columns as they stand in the header, or as the campaign gives them; `column_1`, … where neither
+    /// does.
     pub names: Vec<String>,
     /// The first cell of the header, from 0, whose quotes make no sense.
     pub broken_name: Option<usize>,
@@ -110,8 +111,8 @@ impl<R: Read> Rows<R> {
         })
     }
 
-    /// Takes the first row for data where it looks like that, and numbers the columns: for showing a file of which nothing
-    /// is told. A batch is never loaded so, since nobody said which column is the target.
+    /// Takes the first row for data where it looks like that, and numbers the columns: for showing a file of which
+    /// nothing is told. A batch is never loaded so, since nobody said which column is the target.
     pub fn number_columns(&mut self) {
         let Some(record) = self.top.take() else { return };
         self.records.cut_again(&record);

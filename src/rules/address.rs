@@ -4,11 +4,12 @@ use email_address::{EmailAddress, Options};
 use idna::AsciiDenyList;
 use idna::uts46::{DnsLength, Hyphens, Uts46};
 
-/// Writes an address that mail can be sent to over the internet in its normal form: its domain in lower case, and as the
-/// domain name system has it (`bücher.example` is `xn--bcher-kva.example`). The part before it is its owner's affair.
+/// Writes an address that mail can be sent to over the internet in its normal form: its domain in lower case, and as
+/// the domain name system has it (`bücher.example` is `xn--bcher-kva.example`). The part before it is its owner's
+/// affair.
 ///
-/// `email_address` knows what may stand before the @; of domains, names with `_` and bare IP addresses would pass it, which
-/// `idna` and what follows refuse.
+/// `email_address` knows what may stand before the @; of domains, names with `_` and bare IP addresses would pass it,
+/// which `idna` and what follows refuse.
 pub(super) fn address(text: &str, out: &mut String) -> Option<()> {
     let options = Options::default().without_display_text().without_domain_literal().with_required_tld();
     let address = EmailAddress::parse_with_options(text, options).ok()?;

@@ -79,8 +79,8 @@ impl Keys {
         &self.folded
     }
 
-    /// Claims the keys of the next usable row, all or none; else tells what is first in the way. Another batch's row stands
-    /// before one of this file: it was there first.
+    /// Claims the keys of the next usable row, all or none; else tells what is first in the way. Another batch's row
+    /// stands before one of this file: it was there first.
     pub(super) fn claim<'k>(
         &mut self,
         reference_id: &str,

@@ -1,15 +1,15 @@
-//! A short way for plain North American numbers: all that begin with +1, and in the United States and Canada those without
-//! it. They are most of what campaigns there send.
+//! A short way for plain North American numbers: all that begin with +1, and in the United States and Canada those
+//! without it. They are most of what campaigns there send.
 //!
-//! libphonenumber takes about 2 µs a number; here it is a tenth. The short way knows nothing by itself: it remembers for
-//! which first six digits (area code and exchange) the library has called a number valid, and answers for further
-//! numbers of that exchange. That is right for the United States and Canada, whose patterns all end in four free digits,
-//! and for them only: Barbados and Jamaica give out parts of an exchange. The test at the end holds every exchange of the
-//! installed version to it.
+//! libphonenumber takes about 2 µs a number; here it is a tenth. The short way knows nothing by itself: it remembers
+//! for which first six digits (area code and exchange) the library has called a number valid, and answers for further
+//! numbers of that exchange. That is right for the United States and Canada, whose patterns all end in four free
+//! digits, and for them only: Barbados and Jamaica give out parts of an exchange. The test at the end holds every
+//! exchange of the installed version to it.
 //!
-//! Other countries have none: their numbers have several lengths, are given out in blocks of ten upwards, and what is plain in
-//! one (a leading 0 in Italy) is not so in the next. A short way would be a second copy of their rules, to be proved for each,
-//! and at 2 µs a number it is not the library that a load waits for.
+//! Other countries have none: their numbers have several lengths, are given out in blocks of ten upwards, and what is
+//! plain in one (a leading 0 in Italy) is not so in the next. A short way would be a second copy of their rules, to be
+//! proved for each, and at 2 µs a number it is not the library that a load waits for.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -28,7 +28,8 @@ pub(super) struct Plain([u8; 10]);
 
 impl Plain {
     /// Reads ten digits, or eleven that begin with 1 (and may have a plus before it), among spaces, dots, hyphens and
-    /// brackets. `None` for anything else, and in other regions for what does not begin with +1: the library must see it.
+    /// brackets. `None` for anything else, and in other regions for what does not begin with +1: the library must see
+    /// it.
     #[inline]
     pub(super) fn read(text: &str, region: Region) -> Option<Plain> {
         let bytes = text.as_bytes();
@@ -123,8 +124,8 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(2_000))]
 
-        /// Whatever was remembered before, the short way and the library agree on every text, in any region. A third of the
-        /// numbers lies in the islands that give out parts of an exchange.
+        /// Whatever was remembered before, the short way and the library agree on every text, in any region. A third of
+        /// the numbers lies in the islands that give out parts of an exchange.
         #[test]
         fn it_agrees_with_the_library(
             region in prop::sample::select(vec![

@@ -4,10 +4,10 @@
 //! read kindly and wrongly: letters (it dials them), two numbers in a cell (it takes the first), and what a spreadsheet
 //! makes of a long number (it drops the exponent). An extension is taken off first, for E.164 has no place for it.
 //!
-//! Two ports of it to Rust were compared in November 2026 on 47,371 texts (example numbers of every region and type, with
-//! digits changed, added and dropped, in three spellings, and junk), with a third port, to Python, as the judge
-//! (`phonenumbers` 9.0.43). `rlibphonenumber` 2.2.15, with the numbering plans of 9.0.42, differed on 3, all one Romanian
-//! number, at 1.5 µs a text; `phonenumber` 0.3.10, with those of 9.0.33, differed on 714, at 29 µs.
+//! Two ports of it to Rust were compared in November 2026 on 47,371 texts (example numbers of every region and type,
+//! with digits changed, added and dropped, in three spellings, and junk), with a third port, to Python, as the judge
+//! (`phonenumbers` 9.0.43). `rlibphonenumber` 2.2.15, with the numbering plans of 9.0.42, differed on 3, all one
+//! Romanian number, at 1.5 µs a text; `phonenumber` 0.3.10, with those of 9.0.33, differed on 714, at 29 µs.
 
 use std::str::FromStr as _;
 

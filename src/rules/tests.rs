@@ -172,7 +172,8 @@ fn count(judged: &[Judged], status: IntakeStatus) -> u64 {
 }
 
 proptest! {
-    /// Only PENDING rows claim keys, and a DUPLICATE names the row that holds the key: row by row as the naive judge says.
+    /// Only PENDING rows claim keys, and a DUPLICATE names the row that holds the key: row by row as the naive judge
+    /// says.
     #[test]
     fn a_naive_judge_agrees_row_by_row(rows in rows(), fields in settings()) {
         let (judged, verdicts) = judge_all(&unique(&fields), &rows);

@@ -135,7 +135,8 @@ impl Judge {
         self.verdicts
     }
 
-    /// The verdict on the next row by what the file alone can tell: of other batches and suppression lists nothing is known.
+    /// The verdict on the next row by what the file alone can tell: of other batches and suppression lists nothing is
+    /// known.
     pub fn judge<'a>(&'a mut self, row: &Row<'a>) -> Judgement<'a> {
         let (reference_id, sent_target) = self.key_cells(row);
         if let Err(finding) = self.usable(row, reference_id, sent_target) {
@@ -161,7 +162,8 @@ impl Judge {
         }
     }
 
-    /// The first half of the verdict: INVALID, or PENDING until [`Judge::decide`] has been at the chunk that it goes to.
+    /// The first half of the verdict: INVALID, or PENDING until [`Judge::decide`] has been at the chunk that it goes
+    /// to.
     pub fn assess<'a>(&'a mut self, row: &Row<'a>) -> Judgement<'a> {
         let (reference_id, sent_target) = self.key_cells(row);
         match self.usable(row, reference_id, sent_target) {

@@ -1,6 +1,7 @@
 //! What the ledger knows of answers, and what is written into them; bound once for both databases, as in `sql.rs`.
 //!
-//! An answer is claimed as an upload is: one worker at a time, under a lease by the database's clock, fenced by a token.
+//! An answer is claimed as an upload is: one worker at a time, under a lease by the database's clock, fenced by a
+//! token.
 
 macro_rules! answers_sql {
     ($Store:ident, $queries:literal) => {

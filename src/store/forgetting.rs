@@ -1,7 +1,8 @@
 //! Forgetting one person, once for both databases, as in `sql.rs`.
 //!
-//! The batches are searched one after the other, without a lock, since which rows a batch has never changes. What was found is
-//! emptied by its number, in one transaction a batch that also keeps whoever takes requests of it away, and tells that it was.
+//! The batches are searched one after the other, without a lock, since which rows a batch has never changes. What was
+//! found is emptied by its number, in one transaction a batch that also keeps whoever takes requests of it away, and
+//! tells that it was.
 
 macro_rules! forgetting_sql {
     ($Store:ident) => {

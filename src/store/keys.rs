@@ -1,10 +1,10 @@
 //! Keys that count across batches, and suppression lists: once for both databases, as in `sql.rs`.
 //!
-//! A key stands in `unique_keys` with the batch and row that claimed it; whether that batch still counts (its status, its
-//! age) is looked at when the key is. So nothing has to be mended when a batch is canceled or leaves the window: what
-//! does not count is only swept out when the next load of the campaign begins. `kept_keys` tells of which batches, and
-//! for which field, the keys stand there; what is missing of it is how a scope that was set later, widened, or given
-//! another field gets the keys of the batches before.
+//! A key stands in `unique_keys` with the batch and row that claimed it; whether that batch still counts (its status,
+//! its age) is looked at when the key is. So nothing has to be mended when a batch is canceled or leaves the window:
+//! what does not count is only swept out when the next load of the campaign begins. `kept_keys` tells of which batches,
+//! and for which field, the keys stand there; what is missing of it is how a scope that was set later, widened, or
+//! given another field gets the keys of the batches before.
 
 /// Rows read at once where keys must be folded here.
 pub(super) const KEYS_A_PIECE: u32 = 5000;

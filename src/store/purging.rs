@@ -1,7 +1,7 @@
 //! Deleting people's data once it is old, once for both databases, as in `sql.rs`.
 //!
-//! The requests of a batch are deleted in pieces, each in a transaction of its own: loads and senders never wait long, and who
-//! is killed in the middle leaves a batch that is still due. The batch, its counts and the ledger stay.
+//! The requests of a batch are deleted in pieces, each in a transaction of its own: loads and senders never wait long,
+//! and who is killed in the middle leaves a batch that is still due. The batch, its counts and the ledger stay.
 
 /// Requests that one transaction deletes.
 pub(super) const ROWS_A_PIECE: i64 = 5_000;

@@ -1,8 +1,8 @@
 //! Steering batches, and reading what happened to them: once for both databases, as in `sql.rs`.
 //!
-//! What is allowed is told by `model::Action::step`. Here it is asked of the batch inside the transaction that changes it, with
-//! the batch taken, so that of two operators one finds what the other did. Whoever takes requests of the batch is excluded
-//! meanwhile by the trigger of the view `requests`: see the migration `0006_steering`.
+//! What is allowed is told by `model::Action::step`. Here it is asked of the batch inside the transaction that changes
+//! it, with the batch taken, so that of two operators one finds what the other did. Whoever takes requests of the batch
+//! is excluded meanwhile by the trigger of the view `requests`: see the migration `0006_steering`.
 
 macro_rules! steering_sql {
     ($Store:ident) => {

@@ -1,4 +1,5 @@
-//! What people who watch ask of the store beside batches and uploads themselves: once for both databases, as in `sql.rs`.
+//! What people who watch ask of the store beside batches and uploads themselves: once for both databases, as in
+//! `sql.rs`.
 
 macro_rules! watching_sql {
     ($Store:ident) => {

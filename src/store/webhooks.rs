@@ -1,7 +1,8 @@
-//! The outbox of webhooks: messages written by the transaction whose doing they tell of, then claimed and delivered one by
-//! one; bound once for both databases, as in `sql.rs`.
+//! The outbox of webhooks: messages written by the transaction whose doing they tell of, then claimed and delivered one
+//! by one; bound once for both databases, as in `sql.rs`.
 //!
-//! A message is claimed as an upload is: one worker at a time, under a lease by the database's clock, fenced by a token.
+//! A message is claimed as an upload is: one worker at a time, under a lease by the database's clock, fenced by a
+//! token.
 
 use serde_json::json;
 

@@ -1,5 +1,6 @@
-//! A transaction that takes rows, on a task of its own, so that the next rows are encoded while the database takes those
-//! before them. What the task does with a piece differs between databases; how it starts, ends and fails does not.
+//! A transaction that takes rows, on a task of its own, so that the next rows are encoded while the database takes
+//! those before them. What the task does with a piece differs between databases; how it starts, ends and fails does
+//! not.
 
 use sqlx::{Database, Transaction};
 use tokio::sync::mpsc;

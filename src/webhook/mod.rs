@@ -1,8 +1,8 @@
 //! Webhooks: messages to other programs, over HTTP, signed. Edge.
 //!
 //! They follow the Standard Webhooks specification (standardwebhooks.com, version 1): the headers `webhook-id`,
-//! `webhook-timestamp` and `webhook-signature`, and a body of `type`, `timestamp` and `data`. One call here is one try; the
-//! store remembers what was told, and the worker tries again.
+//! `webhook-timestamp` and `webhook-signature`, and a body of `type`, `timestamp` and `data`. One call here is one try;
+//! the store remembers what was told, and the worker tries again.
 
 mod signature;
 
@@ -20,7 +20,8 @@ pub use signature::Secret;
 #[derive(Clone, PartialEq, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WebhookConfig {
-    /// Where messages are posted: `https://…`, or `http://…` in a network of one's own. May hold a secret: never printed.
+    /// Where messages are posted: `https://…`, or `http://…` in a network of one's own. May hold a secret: never
+    /// printed.
     pub url: String,
     /// What it is told of; not set: everything.
     pub events: Option<Vec<Event>>,
@@ -116,7 +117,8 @@ impl Webhook {
         self.events.contains(&event) && self.campaigns.as_ref().is_none_or(is_its_campaign)
     }
 
-    /// Tries once to deliver a message. Any answer but a 2xx means that it is not delivered; a redirect is not followed.
+    /// Tries once to deliver a message. Any answer but a 2xx means that it is not delivered; a redirect is not
+    /// followed.
     pub async fn deliver(&self, message: &Message) -> Result<(), Undelivered> {
         let timestamp = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         let body = body(message);

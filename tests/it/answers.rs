@@ -1,5 +1,5 @@
-//! The answer to the person who dropped a file: receipts, rejects, and what becomes of the file itself. The real program on
-//! real parts.
+//! The answer to the person who dropped a file: receipts, rejects, and what becomes of the file itself. The real
+//! program on real parts.
 
 mod mended;
 
@@ -177,7 +177,8 @@ async fn an_answer_that_broke_off_is_finished_by_another_worker(dropped: In, to:
     for key in &keys {
         before.push(app.get(key).await);
     }
-    // As at each moment: nothing written yet, the rejects half as long, moved but no receipt, all but the ledger's word.
+    // As at each moment: nothing written yet, the rejects half as long, moved but no receipt, all but the ledger's
+    // word.
     let rejects = keys.iter().find(|key| key.ends_with(".rejects.csv")).expect("rejects");
     let receipt = keys.iter().find(|key| key.ends_with(".receipt.json")).expect("a receipt");
     for lost in [vec![rejects, receipt], vec![receipt], vec![]] {

@@ -41,7 +41,8 @@ fn a_column_that_the_schema_requires_must_be_there() {
     "#);
 }
 
-/// The worker judges by the same rules, and an INVALID row claims no key: row 15 has the reference_id and invoice of row 3.
+/// The worker judges by the same rules, and an INVALID row claims no key: row 15 has the reference_id and invoice of
+/// row 3.
 #[test]
 fn the_worker_judges_as_check_does() {
     let folder = TempDir::new().expect("a folder");

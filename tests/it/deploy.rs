@@ -20,7 +20,8 @@ fn deploy() -> std::path::PathBuf {
     std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy")
 }
 
-/// Runs one of the programs that judge these files, with this on its standard input. The first to ask waits for all to be installed.
+/// Runs one of the programs that judge these files, with this on its standard input. The first to ask waits for all to
+/// be installed.
 fn tool(name: &str, arguments: &[&str], input: &str) -> Ran {
     let mut command = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/tool"));
     command.arg(name).args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());

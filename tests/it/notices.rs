@@ -1,5 +1,5 @@
-//! Notices of what was dropped, from S3's notifications by way of a queue, or from a folder's system. They are hints: whatever the queue loses, repeats or
-//! garbles, every file becomes one batch.
+//! Notices of what was dropped, from S3's notifications by way of a queue, or from a folder's system. They are hints:
+//! whatever the queue loses, repeats or garbles, every file becomes one batch.
 
 use std::time::{Duration, Instant};
 

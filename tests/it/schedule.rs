@@ -19,7 +19,8 @@ fn files() -> Vec<(&'static str, String)> {
     [(SLOW, contacts(3_000, 1))].into_iter().chain(others).collect()
 }
 
-/// An app that works on one upload at a time, whose first is fetched in so many pieces with so long a pause behind each.
+/// An app that works on one upload at a time, whose first is fetched in so many pieces with so long a pause behind
+/// each.
 async fn with_a_slow_file(to: To, pieces: usize, pause: Duration) -> (TestApp, FakeS3) {
     let server = FakeS3::start().await;
     for (name, content) in &files() {

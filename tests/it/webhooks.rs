@@ -1,4 +1,5 @@
-//! Webhooks: what happened is told, signed, at least once, whatever the receiver or the worker does; and loads never wait for it.
+//! Webhooks: what happened is told, signed, at least once, whatever the receiver or the worker does; and loads never
+//! wait for it.
 
 use std::collections::BTreeSet;
 

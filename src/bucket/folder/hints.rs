@@ -1,11 +1,11 @@
 //! What the operating system tells of a folder: which file was closed after writing, or renamed into place.
 //!
-//! These are hints, and the listing is the truth. They are lost where a queue of the kernel's overflows, where a directory is
-//! younger than its watch, and altogether on network file systems and outside Linux; listing finds those files all the same,
-//! once they have held still for the whole settling time.
+//! These are hints, and the listing is the truth. They are lost where a queue of the kernel's overflows, where a
+//! directory is younger than its watch, and altogether on network file systems and outside Linux; listing finds those
+//! files all the same, once they have held still for the whole settling time.
 //!
-//! A writer may close a file and open it again to append, so a closed file too must hold still, for a third of that time.
-//! A write that is seen meanwhile takes the hint back, and the next close gives a new one.
+//! A writer may close a file and open it again to append, so a closed file too must hold still, for a third of that
+//! time. A write that is seen meanwhile takes the hint back, and the next close gives a new one.
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};

@@ -1,8 +1,9 @@
 //! The walk through a folder: every file in it that can be an upload, one at a time, in one fixed order.
 //!
-//! The order (by the names' bytes, directory by directory) is what makes paging work: a walk can be taken up again after
-//! any key, although files have come and gone meanwhile. What comes late behind that place is met by the next walk.
-//! In memory are the names of the directories from the root down to where the walk is, never those of the whole tree.
+//! The order (by the names' bytes, directory by directory) is what makes paging work: a walk can be taken up again
+//! after any key, although files have come and gone meanwhile. What comes late behind that place is met by the next
+//! walk. In memory are the names of the directories from the root down to where the walk is, never those of the whole
+//! tree.
 
 use std::fs::{self, Metadata};
 use std::io;
@@ -20,7 +21,8 @@ pub(super) struct Ground {
     pub own_prefixes: Vec<String>,
     /// They watch every directory that a walk has come through.
     pub hints: Hints,
-    /// Said once in a bucket's life and not on every walk: a name that is no text, a file or directory that is closed to us.
+    /// Said once in a bucket's life and not on every walk: a name that is no text, a file or directory that is closed
+    /// to us.
     warned_of_name: AtomicBool,
     warned_of_access: AtomicBool,
 }
@@ -71,8 +73,8 @@ impl Ground {
         }
     }
 
-    /// One closed directory or broken file must not keep all others from being loaded. It is met again on every walk, and
-    /// taken once it is mended.
+    /// One closed directory or broken file must not keep all others from being loaded. It is met again on every walk,
+    /// and taken once it is mended.
     fn leave_out(&self, path: &Path, error: &io::Error) {
         let gone = matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory);
         if !gone && !self.warned_of_access.swap(true, Relaxed) {

@@ -47,14 +47,15 @@ fn aside(path: &Path) -> PathBuf {
     path.with_file_name(format!("{}{}.part", mark(path), uuid::Uuid::new_v4()))
 }
 
-/// What the names of all that is written aside for one file begin with. The file's own name may be too long to be a part of it.
+/// What the names of all that is written aside for one file begin with. The file's own name may be too long to be a
+/// part of it.
 fn mark(path: &Path) -> String {
     let hash = Sha256::digest(path.file_name().unwrap_or_default().as_encoded_bytes());
     hash[..8].iter().fold(".".to_owned(), |mark, byte| format!("{mark}{byte:02x}")) + "-"
 }
 
-/// Gives what was written aside its own name, and removes what others wrote aside for it: they were killed. One that still
-/// lives was thought dead, and has lost its claim; it finds its own gone, and the ledger tells it why.
+/// Gives what was written aside its own name, and removes what others wrote aside for it: they were killed. One that
+/// still lives was thought dead, and has lost its claim; it finds its own gone, and the ledger tells it why.
 fn give_name(aside: &Path, path: &Path) -> io::Result<()> {
     rename(aside, path)?;
     let mark = mark(path);
@@ -141,7 +142,8 @@ pub(super) fn delete_file(path: &Path, object: &Object) -> Result<(), Error> {
     }
 }
 
-/// Whether the file that has this name is that version; `None` where none has it. A rename keeps what versions are told by.
+/// Whether the file that has this name is that version; `None` where none has it. A rename keeps what versions are told
+/// by.
 fn is_version(path: &Path, object: &Object) -> io::Result<Option<bool>> {
     match fs::metadata(path) {
         Ok(metadata) => Ok(Some(metadata.is_file() && version(&metadata) == object.version)),

@@ -1,5 +1,5 @@
-//! The bytes of an object as they arrive: counted, since a body that ends early must not pass for the object; and timed, since
-//! one that trickles would hold its slot and its lease for days.
+//! The bytes of an object as they arrive: counted, since a body that ends early must not pass for the object; and
+//! timed, since one that trickles would hold its slot and its lease for days.
 
 use std::time::Duration;
 
@@ -14,8 +14,8 @@ use crate::model::Object;
 /// What comes slower than this is given up: far below what any connection brings that is in order.
 const LEAST_BYTES_A_SECOND: u64 = 1024;
 
-/// The body of a version, which ends without an error only after all of its bytes. `patience` is how long the server may bring
-/// nothing, or too little.
+/// The body of a version, which ends without an error only after all of its bytes. `patience` is how long the server
+/// may bring nothing, or too little.
 pub(super) fn body(bytes: ByteStream, object: Object, patience: Duration) -> Body {
     let arriving = Arriving { bytes, object, read: 0, patience, waited: Duration::ZERO, brought: 0 };
     Box::pin(stream::unfold(Some(arriving), |arriving| async {
@@ -33,7 +33,8 @@ struct Arriving {
     object: Object,
     read: u64,
     patience: Duration,
-    /// How long this span of `patience` has lasted. Only waiting for the server counts, not what the reader takes meanwhile.
+    /// How long this span of `patience` has lasted. Only waiting for the server counts, not what the reader takes
+    /// meanwhile.
     waited: Duration,
     /// What came in it.
     brought: u64,

@@ -1,7 +1,8 @@
 //! Writing to S3: small objects in one request, large ones in parts; moving is copying and deleting.
 //!
-//! A move or a delete is meant for one version. The object is looked at right before, the copy asks for the ETag, and so does
-//! the deletion: AWS heeds that, a server that does not leaves the moment between the look and the deletion open.
+//! A move or a delete is meant for one version. The object is looked at right before, the copy asks for the ETag, and
+//! so does the deletion: AWS heeds that, a server that does not leaves the moment between the look and the deletion
+//! open.
 
 use aws_sdk_s3::operation::head_object::HeadObjectOutput;
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};

@@ -1,5 +1,5 @@
-//! What the test suites of other readers of CSV teach, in cases of our own, with nothing told: each a file, its names, and
-//! its rows. A row that is marked has a `!` before it.
+//! What the test suites of other readers of CSV teach, in cases of our own, with nothing told: each a file, its names,
+//! and its rows. A row that is marked has a `!` before it.
 
 use super::*;
 

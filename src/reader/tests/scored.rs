@@ -1,6 +1,7 @@
-//! A table of many kinds of columns, spoiled in one place at a time, at every place in turn, and read with nothing told and
-//! with all told. Each file earns up to 10 points: a quarter each for being read at all, for its names, for its rows, and
-//! for rows that it does not have. What a family of files earns has a floor, and a silent damage has no excuse.
+//! A table of many kinds of columns, spoiled in one place at a time, at every place in turn, and read with nothing told
+//! and with all told. Each file earns up to 10 points: a quarter each for being read at all, for its names, for its
+//! rows, and for rows that it does not have. What a family of files earns has a floor, and a silent damage has no
+//! excuse.
 
 use super::pollution::{Table, Written};
 use super::*;
@@ -104,7 +105,8 @@ fn score(case: &Case, format: &Format) -> (f64, usize) {
     (2.5 * (1.0 + header + share + precision), silent)
 }
 
-/// What a family of files must earn, and how many silent damages there are at most, with nothing told and with all told.
+/// What a family of files must earn, and how many silent damages there are at most, with nothing told and with all
+/// told.
 struct Floors {
     untold: f64,
     silent: usize,

@@ -1,8 +1,9 @@
 //! The campaign's rules for columns: a Frictionless Table Schema held against a file's header and its cells.
 //!
-//! `schema` understands the JSON by help of `object` and `constraints`, or refuses it with the place; `field` judges a cell, by help of `number`, `time`,
-//! `strptime`, `text`, `pattern` and `json`. Here a schema meets a file: which column is which field, whether the header
-//! will do, and whether values that must differ do. A good cell costs no allocation (but for JSON, points and addresses).
+//! `schema` understands the JSON by help of `object` and `constraints`, or refuses it with the place; `field` judges a
+//! cell, by help of `number`, `time`, `strptime`, `text`, `pattern` and `json`. Here a schema meets a file: which
+//! column is which field, whether the header will do, and whether values that must differ do. A good cell costs no
+//! allocation (but for JSON, points and addresses).
 
 mod constraints;
 mod field;
@@ -65,7 +66,8 @@ fn read(schema: &TableSchema) -> Result<Schema, String> {
 }
 
 impl Columns {
-    /// `judged` are the fields whose repeats are DUPLICATE by the campaign's own rule; the schema need not say so again.
+    /// `judged` are the fields whose repeats are DUPLICATE by the campaign's own rule; the schema need not say so
+    /// again.
     ///
     /// # Errors
     /// As [`check`].

@@ -73,8 +73,8 @@ impl NumberForm {
         }
     }
 
-    /// The number in `€ -12.3` or `95%`, and whether it is negative. A minus belongs to it where the number or the whole text
-    /// begins; anywhere else nobody can say what it means.
+    /// The number in `€ -12.3` or `95%`, and whether it is negative. A minus belongs to it where the number or the
+    /// whole text begins; anywhere else nobody can say what it means.
     fn stripped<'a>(&self, text: &'a str) -> Option<(bool, &'a str)> {
         let is_digit = |c: char| c.is_ascii_digit();
         let (mut start, last) = (text.find(is_digit)?, text.rfind(is_digit)?);

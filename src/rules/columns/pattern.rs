@@ -1,9 +1,9 @@
 //! Regular expressions of the `pattern` constraint.
 //!
-//! A Table Schema has those of XML Schema; people write, and other readers take, what most languages understand. Both mean
-//! the same in nearly everything; what is particular to XML Schema is translated here (a class less another one), or
-//! refused at start-up with a text, so that no pattern is taken for another one. A pattern is held against the whole value,
-//! as XML Schema says. Matching takes time linear in the cell, whatever the pattern.
+//! A Table Schema has those of XML Schema; people write, and other readers take, what most languages understand. Both
+//! mean the same in nearly everything; what is particular to XML Schema is translated here (a class less another one),
+//! or refused at start-up with a text, so that no pattern is taken for another one. A pattern is held against the whole
+//! value, as XML Schema says. Matching takes time linear in the cell, whatever the pattern.
 
 use regex::{Regex, RegexBuilder};
 

@@ -1,8 +1,9 @@
-//! From a Table Schema's JSON to fields that can be held against cells; version 2 of the standard, and what version 1 had.
+//! From a Table Schema's JSON to fields that can be held against cells; version 2 of the standard, and what version 1
+//! had.
 //!
 //! Whatever could change what a cell may be is understood or refused; nothing is overlooked. What merely describes is
-//! allowed: the names in [`object::DESCRIPTIVE`], and properties of the operator's own, which begin with `x-` or `_` or have a colon
-//! (`dc:source`) in their name. A text about a refusal begins with its place, a JSON pointer.
+//! allowed: the names in [`object::DESCRIPTIVE`], and properties of the operator's own, which begin with `x-` or `_` or
+//! have a colon (`dc:source`) in their name. A text about a refusal begins with its place, a JSON pointer.
 
 use std::collections::HashSet;
 

@@ -1,8 +1,8 @@
 //! Dates and times by a pattern such as `%d/%m/%Y %H:%M`, as Python and C read them.
 //!
-//! Numbers may have fewer digits than their field (`5` is a `%d`), white space stands for any white space, letters match
-//! whatever their case. What the place or the person decides (`%c`, `%x`, `%X`, names of zones) and numbers of weeks are
-//! refused at start-up. What a pattern leaves out is that of 1900-01-01 00:00:00.
+//! Numbers may have fewer digits than their field (`5` is a `%d`), white space stands for any white space, letters
+//! match whatever their case. What the place or the person decides (`%c`, `%x`, `%X`, names of zones) and numbers of
+//! weeks are refused at start-up. What a pattern leaves out is that of 1900-01-01 00:00:00.
 
 use chrono::NaiveDate;
 

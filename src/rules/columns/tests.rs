@@ -228,7 +228,8 @@ fn no_message_quotes_the_cell() {
 }
 
 proptest! {
-    /// No text makes a rule panic; what is missing and not required is right; a text equals itself, and its key is its own.
+    /// No text makes a rule panic; what is missing and not required is right; a text equals itself, and its key is its
+    /// own.
     #[test]
     fn any_text_gets_a_verdict(
         text in "\\PC{0,12}|[-+0-9.eE:TZPYMDHS%, ]{0,16}|[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9:.Z+-]{0,14})?|[\\[\\]{}\",:0-9a-z]{0,16}|\\p{Any}{0,6}",

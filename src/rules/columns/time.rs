@@ -146,7 +146,8 @@ pub(super) fn date_time(text: &str) -> Option<Instant> {
     Some(Instant { at: local.at - zone, ..local })
 }
 
-/// `2024`. XML Schema has longer and negative years too; in a file of today they are slips, and other readers refuse them.
+/// `2024`. XML Schema has longer and negative years too; in a file of today they are slips, and other readers refuse
+/// them.
 pub(super) fn year(text: &str) -> Option<Instant> {
     let mut rest = Rest(text.as_bytes());
     let year = rest.number(4)?;
@@ -216,7 +217,8 @@ enum Unit {
 }
 
 impl Duration {
-    /// XML Schema's order: one is longer than another where it is so from each of four days on. `P1M` and `P30D` have none.
+    /// XML Schema's order: one is longer than another where it is so from each of four days on. `P1M` and `P30D` have
+    /// none.
     pub(super) fn compare(&self, other: &Duration) -> Option<Ordering> {
         let from = |start: i64| self.end_from(start).cmp(&other.end_from(start));
         let starts = [(1696, 9), (1697, 2), (1903, 3), (1903, 7)].map(|(year, month)| year * 12 + month - 1);
@@ -231,7 +233,8 @@ impl Duration {
     }
 }
 
-/// Days from 1970 to the first of a month, which is counted from January of the year 0. For any year, unlike the library's.
+/// Days from 1970 to the first of a month, which is counted from January of the year 0. For any year, unlike the
+/// library's.
 fn days_to_month(month: i64) -> i64 {
     // The calendar repeats itself every 400 years.
     let (cycles, within) = (month.div_euclid(4800), month.rem_euclid(4800));

@@ -1,15 +1,17 @@
-//! What sqlx leaves undone on the TCP sockets of its connections: small packets go out at once, and a server that has gone
-//! silent is noticed.
+//! What sqlx leaves undone on the TCP sockets of its connections: small packets go out at once, and a server that has
+//! gone silent is noticed.
 //!
-//! sqlx 0.9.0 leaves TCP's habit of holding a small packet back until the one before it has been acknowledged, which the other
-//! side puts off too: the end of every COPY waited 40 ms, and a worker loaded 40 small files a second instead of
-//! hundreds. sqlx's issue 4335; mended after 0.9.0.
+//! sqlx 0.9.0 leaves TCP's habit of holding a small packet back until the one before it has been acknowledged, which
+//! the other side puts off too: the end of every COPY waited 40 ms, and a worker loaded 40 small files a second instead
+//! of hundreds. sqlx's issue 4335; mended after 0.9.0.
 //!
-//! A server whose machine or network dies sends nothing, not even that it is gone; a statement would wait for its answer for
-//! hours. So the kernel asks the other end's kernel whether it is there, and ends the connection where it is not. A server that
-//! only takes its time for an answer, as under a lock, is there; one that takes no more of the data for so long is given up too.
+//! A server whose machine or network dies sends nothing, not even that it is gone; a statement would wait for its
+//! answer for hours. So the kernel asks the other end's kernel whether it is there, and ends the connection where it is
+//! not. A server that only takes its time for an answer, as under a lock, is there; one that takes no more of the data
+//! for so long is given up too.
 //!
-//! sqlx keeps its sockets to itself. So the options are set on all sockets that are connected to a port of the server's number.
+//! sqlx keeps its sockets to itself. So the options are set on all sockets that are connected to a port of the server's
+//! number.
 
 use std::ffi::c_int;
 use std::mem::ManuallyDrop;

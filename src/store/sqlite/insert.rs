@@ -1,5 +1,6 @@
-//! Rows as INSERT statements. The table is kept in the order of its key, so the order in which rows are written does not
-//! matter; but many rows a statement let SQLite append one after the other, where each statement has to find its place.
+//! Rows as INSERT statements. The table is kept in the order of its key, so the order in which rows are written does
+//! not matter; but many rows a statement let SQLite append one after the other, where each statement has to find its
+//! place.
 
 use std::ops::Range;
 
@@ -10,8 +11,8 @@ use crate::store::Error;
 /// Rows a statement.
 const ROWS: usize = 100;
 
-/// The rows of a chunk as they are stored, in one arena. Rows to be contacted on a plain target are nearly all rows, and
-/// have statements of their own with half the parameters.
+/// The rows of a chunk as they are stored, in one arena. Rows to be contacted on a plain target are nearly all rows,
+/// and have statements of their own with half the parameters.
 #[derive(Default)]
 pub(super) struct Encoded {
     text: String,
@@ -159,8 +160,8 @@ impl<'c> Inserts<'c> {
     }
 }
 
-/// An INSERT of so many rows, with more columns than every row has. Parameters have no numbers: SQLite looks numbered ones up
-/// one by one, through all of them.
+/// An INSERT of so many rows, with more columns than every row has. Parameters have no numbers: SQLite looks numbered
+/// ones up one by one, through all of them.
 fn sql((columns, row): (&str, &str), rows: usize) -> String {
     let rows = vec![row; rows].join(",");
     format!(

@@ -1,9 +1,11 @@
 //! A prepared statement, driven directly: the one unsafe corner of the house.
 //!
-//! The library that everything else goes through copies each value twice and hands it to a thread of its own. For a load of
-//! a million rows that costs as much as SQLite's own work. Here the values are lent to SQLite for the time of one call.
+//! The library that everything else goes through copies each value twice and hands it to a thread of its own. For a
+//! load of a million rows that costs as much as SQLite's own work. Here the values are lent to SQLite for the time of
+//! one call.
 //!
-//! Source of what is promised below: sqlite.org, C-language interface, `sqlite3_bind_text`, `sqlite3_step`, `sqlite3_reset`.
+//! Source of what is promised below: sqlite.org, C-language interface, `sqlite3_bind_text`, `sqlite3_step`,
+//! `sqlite3_reset`.
 
 use std::ffi::{CStr, c_int};
 use std::marker::PhantomData;
@@ -37,8 +39,8 @@ impl<'c> Statement<'c> {
     pub(super) fn prepare(handle: &'c Locked<'_>, sql: &str) -> Result<Self, Error> {
         let length = c_int::try_from(sql.len()).map_err(|_| Error::permanent("a statement is too long"))?;
         let mut statement = ptr::null_mut();
-        // SAFETY: the connection is open and nobody else's while it is locked; the text is read during the call, as many
-        // bytes as it has.
+        // SAFETY: the connection is open and nobody else's while it is locked; the text is read during the call, as
+        // many bytes as it has.
         let code = unsafe {
             ffi::sqlite3_prepare_v3(
                 handle.0.as_ptr(),
@@ -63,9 +65,10 @@ impl<'c> Statement<'c> {
         assert_eq!(values.len(), self.parameters, "a value for each parameter");
         let statement = self.statement.as_ptr();
         for (at, value) in (1..).zip(values) {
-            // SAFETY: the statement is live and reset. SQLITE_STATIC lends a text until it is bound anew: SQLite reads it in
-            // `step` below only, during which `values` is borrowed; afterwards the statement is reset, and is never
-            // stepped again before all of its parameters are bound anew, since there are as many values as parameters.
+            // SAFETY: the statement is live and reset. SQLITE_STATIC lends a text until it is bound anew: SQLite reads
+            // it in `step` below only, during which `values` is borrowed; afterwards the statement is reset, and is
+            // never stepped again before all of its parameters are bound anew, since there are as many values as
+            // parameters.
             let code = unsafe {
                 match *value {
                     Value::Number(number) => ffi::sqlite3_bind_int64(statement, at, number),
@@ -84,8 +87,8 @@ impl<'c> Statement<'c> {
                 return Err(failed(self.connection, code));
             }
         }
-        // SAFETY: the statement is live, all of its parameters are bound, and the texts outlive this call. Its error is read
-        // before the reset, which would repeat it.
+        // SAFETY: the statement is live, all of its parameters are bound, and the texts outlive this call. Its error is
+        // read before the reset, which would repeat it.
         let (code, changed) = unsafe {
             let code = ffi::sqlite3_step(statement);
             (code, ffi::sqlite3_changes64(self.connection.as_ptr()))

@@ -1,5 +1,5 @@
-//! The promise of the rejects file: mended and dropped again as it is, it becomes a batch of exactly these rows; what is not
-//! mended is judged as it was. On files with every oddity that a cell, a header or a row may have.
+//! The promise of the rejects file: mended and dropped again as it is, it becomes a batch of exactly these rows; what
+//! is not mended is judged as it was. On files with every oddity that a cell, a header or a row may have.
 
 use batchdrop::model::{Batch, BatchStatus, Request};
 use csv::StringRecord;

@@ -287,7 +287,8 @@ async fn a_file_is_moved_onto_another_file_system() {
     assert_eq!(place.get("a.csv").await.as_deref(), Some(&b"another"[..]), "what came later is left alone");
 }
 
-/// What the folder tells of next, by key; nothing where it tells of nothing for twice the time that a file must hold still.
+/// What the folder tells of next, by key; nothing where it tells of nothing for twice the time that a file must hold
+/// still.
 #[cfg(target_os = "linux")]
 async fn told_of(bucket: &Bucket) -> Vec<String> {
     let Ok(notices) = tokio::time::timeout(SETTLE * 2, bucket.notices()).await else { return Vec::new() };

@@ -90,8 +90,8 @@ async fn a_missing_bucket_is_permanent() {
 
 #[tokio::test]
 async fn wrong_keys_are_permanent_and_never_shown() {
-    // The keys come from the environment, which is the whole process's: so each case is a process of its own, which runs
-    // this test again and finds its bucket in this variable.
+    // The keys come from the environment, which is the whole process's: so each case is a process of its own, which
+    // runs this test again and finds its bucket in this variable.
     const BUCKET: &str = "BATCHDROP_TEST_WRONG_KEYS";
     if let Ok(bucket) = std::env::var(BUCKET) {
         let error = Bucket::open(&s3_config(&bucket)).await.unwrap_err();

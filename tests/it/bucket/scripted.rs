@@ -1,5 +1,5 @@
-//! What a real S3 server cannot be made to do: cut a body at a chosen byte, stall, refuse for ever. A server of a few lines
-//! plays one object, `a.csv`, and answers each read as the test tells it.
+//! What a real S3 server cannot be made to do: cut a body at a chosen byte, stall, refuse for ever. A server of a few
+//! lines plays one object, `a.csv`, and answers each read as the test tells it.
 
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};

@@ -1,4 +1,5 @@
-//! The resources, rendered as `kubectl` does, judged by the schemas that Kubernetes, KEDA and the Prometheus operator publish.
+//! The resources, rendered as `kubectl` does, judged by the schemas that Kubernetes, KEDA and the Prometheus operator
+//! publish.
 
 use serde_json::Value;
 

@@ -1,5 +1,5 @@
-//! Alert rules and dashboard: unit tests of the rules, and a real Prometheus that scrapes a real worker, so that nothing in
-//! either names a metric that is not there.
+//! Alert rules and dashboard: unit tests of the rules, and a real Prometheus that scrapes a real worker, so that
+//! nothing in either names a metric that is not there.
 
 use std::collections::BTreeSet;
 use std::path::Path;

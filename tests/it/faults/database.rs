@@ -46,7 +46,8 @@ async fn a_disk_that_is_full_in_the_middle_of_a_load() {
     full_with(250_000, "could not take rows").await;
 }
 
-/// Nobody works on what was not written down as claimed: SQLite gives the row out before it finds that the disk is full.
+/// Nobody works on what was not written down as claimed: SQLite gives the row out before it finds that the disk is
+/// full.
 #[tokio::test]
 async fn a_claim_that_finds_no_room_is_none() {
     let disk = SmallDisk::new(4);

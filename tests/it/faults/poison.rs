@@ -8,8 +8,8 @@ const GOOD: usize = 8;
 const ROWS: usize = 30_000;
 const ATTEMPTS: u32 = 4;
 
-/// The neighbours are large enough to be under way whenever the worker dies: without care, they would have used up their
-/// attempts as soon as the one that is to blame.
+/// The neighbours are large enough to be under way whenever the worker dies: without care, they would have used up
+/// their attempts as soon as the one that is to blame.
 #[tokio::test]
 async fn a_file_that_kills_its_worker_takes_no_neighbour_with_it() {
     let mut app = TestApp::new(In::Folder, To::Postgres).await;

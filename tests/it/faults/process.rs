@@ -1,5 +1,5 @@
-//! The worker is stopped, is killed, panics, or lacks what a process needs: nothing is lost, nothing is doubled, and what it
-//! says holds nothing of a person.
+//! The worker is stopped, is killed, panics, or lacks what a process needs: nothing is lost, nothing is doubled, and
+//! what it says holds nothing of a person.
 
 use std::time::Duration;
 
@@ -185,7 +185,8 @@ async fn of_a_panic_only_the_place_is_logged() {
     assert!(messages.iter().flatten().all(|message| !message.contains("fail point")), "{messages:?}");
 }
 
-/// An answer is written aside before it gets its name; whoever answers in the place of one that was killed clears that away.
+/// An answer is written aside before it gets its name; whoever answers in the place of one that was killed clears that
+/// away.
 #[tokio::test]
 async fn what_a_killed_worker_wrote_aside_is_cleared_away() {
     let mut app = TestApp::new(In::Folder, To::Sqlite).await;

@@ -1,5 +1,5 @@
-//! The PostgreSQL server itself restarts or crashes in the middle of the work, or has no room left: the worker lives, and when the
-//! server is well again each file is one batch. Each test has a server of its own.
+//! The PostgreSQL server itself restarts or crashes in the middle of the work, or has no room left: the worker lives,
+//! and when the server is well again each file is one batch. Each test has a server of its own.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
-//! Many workers at once, and workers whose clocks are wrong: one claim wins, and the database's clock alone measures its lease.
+//! Many workers at once, and workers whose clocks are wrong: one claim wins, and the database's clock alone measures
+//! its lease.
 
 use batchdrop::model::{Upload, UploadStatus};
 use chrono::{TimeDelta, Utc};

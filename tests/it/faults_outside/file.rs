@@ -1,7 +1,7 @@
 //! Files that are too large, too long or too wide, or that last; and headers made to steer whoever shows them.
 //!
-//! How much memory a file takes is compared with what a smaller one takes in the same store: a worker that held the large
-//! one, or a part that grows with it, would be far beyond.
+//! How much memory a file takes is compared with what a smaller one takes in the same store: a worker that held the
+//! large one, or a part that grows with it, would be far beyond.
 
 use std::io::Write as _;
 
@@ -13,7 +13,8 @@ use crate::support::app::{In, TestApp, To, contacts};
 const MIB: u64 = 1 << 20;
 const HEADER: &str = "reference_id,target,note\n";
 
-/// Has one file loaded or refused, and answered, by a worker of its own; returns its batch and the worker's peak memory.
+/// Has one file loaded or refused, and answered, by a worker of its own; returns its batch and the worker's peak
+/// memory.
 async fn taken_with(to: To, settings: &[(&str, &str)], name: &str, content: impl AsRef<[u8]>) -> (Batch, u64) {
     let mut app = TestApp::new(In::Folder, to).await;
     for (key, value) in settings {
@@ -107,8 +108,8 @@ async fn a_bomb_is_refused_at_the_limit_of_what_it_unpacks_to() {
     }
 }
 
-/// Of good rows only the keys are remembered, of repeats not even those, and their rejects are written as they are read. Even
-/// the smaller file is large enough to fill SQLite's caches, which are of a fixed size.
+/// Of good rows only the keys are remembered, of repeats not even those, and their rejects are written as they are
+/// read. Even the smaller file is large enough to fill SQLite's caches, which are of a fixed size.
 async fn three_times_the_rows_take_no_more(to: To) {
     let note = "x".repeat(2_000);
     let distinct = |count| rows(count, |row| row, &note);
@@ -171,7 +172,8 @@ async fn as_many_columns_as_are_allowed_are_stored_and_one_more_is_refused() {
     }
 }
 
-/// A load that lasts, here since it is another's turn in its campaign for as long as the test wants, holds one slot only.
+/// A load that lasts, here since it is another's turn in its campaign for as long as the test wants, holds one slot
+/// only.
 #[tokio::test]
 async fn small_files_do_not_wait_for_one_that_lasts() {
     let mut app = TestApp::new(In::Folder, To::Postgres).await;
@@ -195,7 +197,8 @@ async fn small_files_do_not_wait_for_one_that_lasts() {
     app.wait_until("it is loaded too", async || app.batches().await.len() == 31).await;
 }
 
-/// As many large ones as there are slots, and each lasts as long as the test wants: one slot is kept for what is smaller.
+/// As many large ones as there are slots, and each lasts as long as the test wants: one slot is kept for what is
+/// smaller.
 #[tokio::test]
 async fn small_files_do_not_wait_for_as_many_large_ones_as_there_are_slots() {
     let mut app = TestApp::new(In::Folder, To::Postgres).await;

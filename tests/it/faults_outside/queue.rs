@@ -44,15 +44,16 @@ const CHANGES: [(Option<usize>, &str); 4] = [
     (Some(3), "ObjectCreated:Put"),
 ];
 
-/// Every order in which four events can come: the new version before the old one, the deletion before the creation, and so on.
+/// Every order in which four events can come: the new version before the old one, the deletion before the creation, and
+/// so on.
 fn orders() -> Vec<[usize; 4]> {
     let digits = |number: usize| [number / 64, number / 16 % 4, number / 4 % 4, number % 4];
     let is_order = |order: &[usize; 4]| (0..4).all(|event| order.contains(&event));
     (0..256).map(digits).filter(is_order).collect()
 }
 
-/// What a key held after a change becomes a batch if an event then tells of anything written; which version, it does not
-/// decide. What no event tells of in time is the sweep's to find.
+/// What a key held after a change becomes a batch if an event then tells of anything written; which version, it does
+/// not decide. What no event tells of in time is the sweep's to find.
 #[tokio::test(flavor = "multi_thread")]
 async fn in_every_order_of_four_events_each_version_is_one_batch_or_never_was_seen() {
     let told = Told::new(To::Sqlite).await;

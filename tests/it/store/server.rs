@@ -83,8 +83,8 @@ async fn a_batch_is_read_by_its_key() {
     assert_eq!(place.texts(found).await, ["1R321"]);
 }
 
-/// Page by page, each row is read once, also where the server has not had the time to gather statistics: if each page collected all
-/// that are left, a file of millions of repeats would never be answered.
+/// Page by page, each row is read once, also where the server has not had the time to gather statistics: if each page
+/// collected all that are left, a file of millions of repeats would never be answered.
 #[tokio::test]
 async fn rejects_are_read_once_each_right_after_the_load() {
     const REJECTS: u32 = 50_000;

@@ -1,7 +1,7 @@
 //! A server that plays S3, and misbehaves as a test tells it: what a real one cannot be made to do.
 //!
-//! It lists, reads and writes the objects of one bucket. Each kind of request has a script; where that has ended, and from the
-//! start where there is none, the answer is the right one.
+//! It lists, reads and writes the objects of one bucket. Each kind of request has a script; where that has ended, and
+//! from the start where there is none, the answer is the right one.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};

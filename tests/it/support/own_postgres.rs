@@ -1,4 +1,5 @@
-//! A PostgreSQL server of a test's own, which it may restart, or leave without room. The one that `tests/run` starts is shared.
+//! A PostgreSQL server of a test's own, which it may restart, or leave without room. The one that `tests/run` starts is
+//! shared.
 
 use std::fs::{Permissions, set_permissions};
 use std::net::TcpListener;

@@ -4,7 +4,8 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _};
 use uuid::Uuid;
 
-/// The address of a database that no other test knows of. It is not dropped: the whole server is, at the end of the run.
+/// The address of a database that no other test knows of. It is not dropped: the whole server is, at the end of the
+/// run.
 pub async fn fresh_database() -> String {
     let server = std::env::var("BATCHDROP_TEST_POSTGRES_URL")
         .unwrap_or_else(|_| panic!("BATCHDROP_TEST_POSTGRES_URL is not set: run tests/run, which starts PostgreSQL"));

@@ -182,8 +182,8 @@ impl Progress {
     }
 }
 
-/// The kernel throws away whatever arrives for this socket, unacknowledged, as if its network had gone: a filter that keeps
-/// no byte of any packet.
+/// The kernel throws away whatever arrives for this socket, unacknowledged, as if its network had gone: a filter that
+/// keeps no byte of any packet.
 fn ignore(socket: RawFd) {
     let mut nothing = libc::sock_filter { code: (libc::BPF_RET | libc::BPF_K) as u16, jt: 0, jf: 0, k: 0 };
     let filter = libc::sock_fprog { len: 1, filter: &raw mut nothing };

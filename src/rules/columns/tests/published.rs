@@ -1,6 +1,6 @@
-//! What the Table Schema standard (datapackage.org/standard/table-schema, version 2, and version 1 where files still say
-//! so) has to say of every type, format and constraint: the cases in `fixtures/table-schema`, all of them, with one list
-//! of those that come out otherwise.
+//! What the Table Schema standard (datapackage.org/standard/table-schema, version 2, and version 1 where files still
+//! say so) has to say of every type, format and constraint: the cases in `fixtures/table-schema`, all of them, with one
+//! list of those that come out otherwise.
 
 use std::path::Path;
 

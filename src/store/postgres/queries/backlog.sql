@@ -1,7 +1,7 @@
--- $1 bucket. The open uploads: how many wait, for a worker or for a list, how many are worked on, and in how many seconds the
--- next is due; since when the first of those that wait is known; then how many answers are due now, how many messages webhooks are still to be
--- told, of any bucket, and how often the one was tried, of those in nobody's hands, that was
--- tried least.
+-- $1 bucket. The open uploads: how many wait, for a worker or for a list, how many are worked on, and in how many
+-- seconds the next is due; since when the first of those that wait is known; then how many answers are due now, how
+-- many messages webhooks are still to be told, of any bucket, and how often the one was tried, of those in nobody's
+-- hands, that was tried least.
 select count(*) filter (where status = 'WAITING' and error_code is distinct from 'WAITS_FOR_LIST') as waiting,
        count(*) filter (where status = 'WAITING' and error_code = 'WAITS_FOR_LIST') as held,
        count(*) filter (where status = 'CLAIMED') as claimed, extract(epoch from min(available_at) - clock_timestamp())::float8 as next_due_seconds,

@@ -1,7 +1,7 @@
 -- $1 bucket; $2 new token; $3 worker; $4 lease in seconds; $5 the largest size in bytes that is taken, or null for any.
 -- The upload that has been available longest: a new one, one whose next attempt is due, or one whose lease ended.
--- Where a size is named, the larger ones that have waited longer are passed over: they are few, since their bytes are many.
--- The attempt is counted here, before the work, so that a file that kills its worker is not tried for ever.
+-- Where a size is named, the larger ones that have waited longer are passed over: they are few, since their bytes are
+-- many. The attempt is counted here, before the work, so that a file that kills its worker is not tried for ever.
 with next as (
     select upload_id, status = 'CLAIMED' as was_dropped from uploads
     where bucket = $1 and available_at <= clock_timestamp() and ($5::bigint is null or size_bytes <= $5)

@@ -1,6 +1,6 @@
 -- $1 bucket; $2 new token; $3 lease in seconds.
--- The answer that has been owed longest: a new one, one whose next try is due, or one whose lease ended. The try is counted
--- here, before the work.
+-- The answer that has been owed longest: a new one, one whose next try is due, or one whose lease ended. The try is
+-- counted here, before the work.
 with next as (
     select upload_id from uploads
     where bucket = $1 and answer_due_at <= clock_timestamp()

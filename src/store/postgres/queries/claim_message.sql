@@ -1,6 +1,6 @@
 -- $1 webhook; $2 new token; $3 lease in seconds.
--- The message that has been due longest: a new one, one whose next try is due, or one whose lease ended. The try is counted
--- here, before the work.
+-- The message that has been due longest: a new one, one whose next try is due, or one whose lease ended. The try is
+-- counted here, before the work.
 with next as (
     select message_id from webhook_messages
     where webhook = $1 and due_at <= clock_timestamp()

@@ -1,5 +1,5 @@
--- $1 how many changes at the most. Replaces changes of the tally by their sum; gives how many. In one statement, so that everybody
--- sees either the changes or the sum. Those that another worker is folding are left to it.
+-- $1 how many changes at the most. Replaces changes of the tally by their sum; gives how many. In one statement, so
+-- that everybody sees either the changes or the sum. Those that another worker is folding are left to it.
 with gone as (
     delete from request_tally
     where ctid = any (array(select ctid from request_tally where not folded order by batch_key limit $1 for update skip locked))

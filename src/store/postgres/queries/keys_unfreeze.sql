@@ -1,5 +1,5 @@
--- $1 campaign. A load that has the turn and whose claim was lost can publish nothing any more. One that does not notice,
--- since its process or machine stands still, is ended here, or nobody would get the turn.
+-- $1 campaign. A load that has the turn and whose claim was lost can publish nothing any more. One that does not
+-- notice, since its process or machine stands still, is ended here, or nobody would get the turn.
 select pg_terminate_backend(l.pid)
 from pg_locks l join pg_stat_activity a on a.pid = l.pid
 where l.locktype = 'advisory' and l.granted and l.objsubid = 2

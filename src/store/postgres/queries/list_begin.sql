@@ -1,5 +1,5 @@
--- $1 list; $2 upload. Takes the list's row until the transaction ends; whether the upload was written later than the one
--- that is in force.
+-- $1 list; $2 upload. Takes the list's row until the transaction ends; whether the upload was written later than the
+-- one that is in force.
 insert into suppression_lists (list, loaded_at, targets, invalid_rows, upload_id) values ($1, clock_timestamp(), 0, 0, $2)
 on conflict (list) do update set list = excluded.list
 returning upload_id = $2 or (select (n.modified_at, n.upload_id) >= (o.modified_at, o.upload_id)

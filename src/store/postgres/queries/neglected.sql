@@ -1,5 +1,5 @@
--- $1 bucket; $2 grace in seconds; $3 how many. Open uploads that could have been claimed for longer than the grace: they wait and
--- are due, or the lease of whoever had them is over. The longest first.
+-- $1 bucket; $2 grace in seconds; $3 how many. Open uploads that could have been claimed for longer than the grace:
+-- they wait and are due, or the lease of whoever had them is over. The longest first.
 select upload_id, key, status, claimed_by, extract(epoch from clock_timestamp() - available_at)::float8 as seconds
 from uploads
 where bucket = $1 and available_at < clock_timestamp() - make_interval(secs => $2)

@@ -1,5 +1,5 @@
--- $1 seconds. Batches that are older and whose requests are still here, the oldest first. `unfinished`: those that somebody
--- may still be about to contact; `unanswered`: the rejects that its sender is owed are made of the requests.
+-- $1 seconds. Batches that are older and whose requests are still here, the oldest first. `unfinished`: those that
+-- somebody may still be about to contact; `unanswered`: the rejects that its sender is owed are made of the requests.
 select b.batch_key, b.batch_id,
        coalesce((select sum(t.change) from request_tally t where t.batch_key = b.batch_key), 0)::bigint as requests,
        case when batch_status(b.status, b.expires_on, statement_timestamp()) in ('ACTIVE', 'PAUSED') then

@@ -1,4 +1,5 @@
--- $1 batch_id; $2 the last row_number already read; $3 how many. The rows that were not PENDING at intake, with what was sent.
+-- $1 batch_id; $2 the last row_number already read; $3 how many. The rows that were not PENDING at intake, with what
+-- was sent.
 select row_number, line, error_code, error_message, coalesce(sent_reference_id, reference_id) as reference_id,
        coalesce(sent_target, target) as target, to_json(cells)::text as cells
 from request_rows

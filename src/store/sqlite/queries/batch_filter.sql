@@ -1,6 +1,6 @@
--- Which batches are asked for; a null asks for nothing. $1 batch_id; $2 campaign's number; $3 its name; $4 status; $5 part of
--- the file's name; $6 who changed it last; $7 created then or later; $8 created before; $9 when it expires; $10 when it
--- changed last. The status is the one that is shown: EXPIRED follows from the time.
+-- Which batches are asked for; a null asks for nothing. $1 batch_id; $2 campaign's number; $3 its name; $4 status; $5
+-- part of the file's name; $6 who changed it last; $7 created then or later; $8 created before; $9 when it expires; $10
+-- when it changed last. The status is the one that is shown: EXPIRED follows from the time.
 from (select batch_id, received_on, number, campaign_id, campaign_name, upload_filename, rows_read, created_at, last_updated_at,
              last_updated_by, expires_on,
              case when status in ('ACTIVE', 'PAUSED') and expires_on <= strftime('%Y-%m-%dT%H:%M:%fZ', 'now') then 'EXPIRED'

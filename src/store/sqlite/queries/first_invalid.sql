@@ -1,5 +1,5 @@
--- $1 batch_ids, $2 error_codes, both as JSON arrays. Of each of these batches the first row with one of these codes. The rows that
--- were not PENDING are read in order up to that one.
+-- $1 batch_ids, $2 error_codes, both as JSON arrays. Of each of these batches the first row with one of these codes.
+-- The rows that were not PENDING are read in order up to that one.
 select b.batch_id, r.line, r.error_message
 from json_each($1) as wanted
 join batches b on b.batch_id = wanted.value

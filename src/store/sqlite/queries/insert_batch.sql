@@ -1,7 +1,8 @@
 -- $1 key; $2 batch_id; $3 day of receipt; $4 number; $5 campaign; $6 its name; $7 upload; $8 file name; $9 date in it;
 -- $10 status; $11 seconds to expires_on; $12 who; $13 code; $14 message; $15 rows; $16 bytes; $17 SHA-256;
 -- $18 encoding; $19 delimiter; $20 when claimed; $21 variable names as a JSON array; $22 whether repeats are allowed;
--- $23 quote; $24 what escapes it; $25 newline; $26 compression; $27 header line; $28 all columns' names as a JSON array, or null;
+-- $23 quote; $24 what escapes it; $25 newline; $26 compression; $27 header line; $28 all columns' names as a JSON
+-- array, or null;
 -- $29 and $30 which are the reference_id and the target.
 -- No row: the same content already stands in another batch of the campaign. A worker that is loading it at this
 -- instant is waited for, here and not earlier.

@@ -1,5 +1,5 @@
--- $1 campaign; $2 field; $3 seconds that the window is long; $4 keys as a JSON array. Who holds which of them: the row of
--- the oldest batch that counts.
+-- $1 campaign; $2 field; $3 seconds that the window is long; $4 keys as a JSON array. Who holds which of them: the row
+-- of the oldest batch that counts.
 select k.key, b.batch_id, k.row_number
 from json_each($4) as asked
 cross join unique_keys k on k.campaign_id = $1 and k.field = $2 and k.key = asked.value

@@ -1,5 +1,5 @@
--- $1 seconds. Batches that are older and whose requests are still here, the oldest first. `unfinished`: those that somebody
--- may still be about to contact; `unanswered`: the rejects that its sender is owed are made of the requests.
+-- $1 seconds. Batches that are older and whose requests are still here, the oldest first. `unfinished`: those that
+-- somebody may still be about to contact; `unanswered`: the rejects that its sender is owed are made of the requests.
 select b.batch_key, b.batch_id,
        coalesce((select sum(t.requests) from request_tally t where t.batch_key = b.batch_key), 0) as requests,
        case when b.status in ('ACTIVE', 'PAUSED')

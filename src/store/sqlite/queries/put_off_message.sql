@@ -1,5 +1,5 @@
--- $1 message; $2 token; $3 what went wrong; $4 seconds to wait; $5 after how many seconds it is given up. No row: another
--- worker is at it.
+-- $1 message; $2 token; $3 what went wrong; $4 seconds to wait; $5 after how many seconds it is given up. No row:
+-- another worker is at it.
 update webhook_messages
 set status = case when julianday(created_at) + $5 / 86400.0 <= julianday('now') then 'GIVEN_UP' else status end,
     due_at = case when julianday(created_at) + $5 / 86400.0 > julianday('now')

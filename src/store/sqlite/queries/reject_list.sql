@@ -1,5 +1,5 @@
--- $1 batch_id; $2 the last row_number already read; $3 how many. The rows that were not PENDING at intake, with what was sent.
--- The index is named, since the table itself is in the same order and would be read through.
+-- $1 batch_id; $2 the last row_number already read; $3 how many. The rows that were not PENDING at intake, with what
+-- was sent. The index is named, since the table itself is in the same order and would be read through.
 select row_number, line, error_code, error_message, coalesce(sent_reference_id, reference_id) as reference_id,
        coalesce(sent_target, target) as target, cells
 from request_rows indexed by request_rows_rejects

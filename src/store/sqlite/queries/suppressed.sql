@@ -1,4 +1,5 @@
--- $1 lists as a JSON array; $2 targets as a JSON array. Which targets are on which list; of several, the first named comes first.
+-- $1 lists as a JSON array; $2 targets as a JSON array. Which targets are on which list; of several, the first named
+-- comes first.
 select s.target, s.list
 from json_each($2) as asked
 cross join json_each($1) as named
