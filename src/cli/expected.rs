@@ -11,7 +11,8 @@ use crate::store::Store;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum ExpectedCommand {
-    /// List the times at which files are due, the last first: the next of each campaign, and what became of those before
+    /// List the times at which files are due, the last first: the next of each campaign, and what became of those
+    /// before
     #[command(after_help = "Examples:
   batchdrop expected list
   batchdrop expected list --status MISSING --campaign late_payments
@@ -56,7 +57,7 @@ pub(super) async fn list(args: &ExpectedListArgs, store: &Store, json: bool) -> 
         table.row(cells, &serde_json::to_value(&file)?);
     }
     match table.is_empty() {
-        true => note("No file is expected. They are where a campaign has due = \"…\", from the first run with it on."),
+        true => note("No file is expected. Campaigns with due = \"…\" expect theirs from their first run on."),
         false => table.print(),
     }
     Ok(OK)

@@ -30,7 +30,8 @@ impl OneOrSeveral {
 const USUAL_GRACE: TimeDelta = TimeDelta::minutes(30);
 
 impl CampaignConfig {
-    /// When its files are due; `campaign` is its name, for the text of a refusal, and `zone` the time zone where it names none.
+    /// When its files are due; `campaign` is its name, for the text of a refusal, and `zone` the time zone where it
+    /// names none.
     pub(super) fn due(&self, campaign: &str, zone: Tz) -> Result<Option<Schedule>, ConfigError> {
         let wrong = |key: &str, why: String| ConfigError(format!("campaigns.{campaign}.{key} {why}"));
         let Some(due) = &self.due else {

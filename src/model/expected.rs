@@ -73,8 +73,9 @@ pub struct Arrival {
 }
 
 impl OpenExpected {
-    /// What is to be said of it now. `listed_from`: when the last complete listing of the bucket began, if there was one; what is
-    /// in the bucket by then is on its way, or has arrived. `is_on_its_way`: a file for it is there that is no batch yet.
+    /// What is to be said of it now. `listed_from`: when the last complete listing of the bucket began, if there was
+    /// one; what is in the bucket by then is on its way, or has arrived. `is_on_its_way`: a file for it is there that
+    /// is no batch yet.
     pub fn judge(&self, listed_from: Option<DateTime<Utc>>, is_on_its_way: bool) -> ExpectedStatus {
         let was_looked_for = |from: DateTime<Utc>| listed_from.is_some_and(|listed| listed >= from);
         match &self.arrival {

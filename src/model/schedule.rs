@@ -1,9 +1,9 @@
 //! When a campaign's files are due: wall-clock times of a time zone, as moments.
 //!
-//! Each due time has a window, and a file that is put into the bucket within it counts for that due time. The windows follow each
-//! other without a gap, so that every file counts for exactly one. Daylight saving is as RFC 5545 has it: a local time that does
-//! not exist is read by the offset before the change, so it moves on by as much as clocks do; of one that exists twice the
-//! first is meant.
+//! Each due time has a window, and a file that is put into the bucket within it counts for that due time. The windows
+//! follow each other without a gap, so that every file counts for exactly one. Daylight saving is as RFC 5545 has it: a
+//! local time that does not exist is read by the offset before the change, so it moves on by as much as clocks do; of
+//! one that exists twice the first is meant.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -148,7 +148,8 @@ impl Schedule {
             && self.window(occurrence.due_at).as_ref() == Some(occurrence)
     }
 
-    /// Two due times that follow each other within less than the grace, so that the one could still come in when the other is due.
+    /// Two due times that follow each other within less than the grace, so that the one could still come in when the
+    /// other is due.
     pub fn overlap(&self) -> Option<(DateTime<Utc>, DateTime<Utc>)> {
         // Four years have every weekday, every month and a leap day: what follows each other so, does so there.
         let start = NaiveDate::from_ymd_opt(2024, 1, 1)?;
@@ -353,6 +354,47 @@ mod tests {
             }
             let other = Occurrence { due_at: one.due_at + TimeDelta::minutes(1), ..one };
             assert!(!schedule.has(&other) && !schedule.has(&Occurrence { opens_at: one.due_at, ..one }));
+        }
+    }
+
+    /// Told in another way: a clock on the wall that is looked at every quarter of an hour for two years.
+    #[test]
+    fn it_is_due_whenever_a_clock_on_the_wall_first_shows_the_time_or_would_have() {
+        for zone in
+            ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Africa/Cairo", "Asia/Kathmandu", "UTC"]
+        {
+            let schedule =
+                schedule(zone, &["daily 02:15", "weekdays 00:00", "sun 01:30", "fri 00:30", "monthly last 23:45"]);
+            let quarter = TimeDelta::minutes(15);
+            let is_due = |local: NaiveDateTime| {
+                schedule.times.iter().any(|time| time.at == local.time() && time.is_on(local.date()))
+            };
+            let wall = |at: DateTime<Utc>| at.with_timezone(&schedule.zone).naive_local();
+            let (mut at, end) = (utc("2024-01-01T00:00:00Z"), utc("2026-01-01T00:00:00Z"));
+            let (mut expected, mut shown) = (BTreeSet::new(), BTreeSet::new());
+            while at < end {
+                let (before, now) = (wall(at - quarter), wall(at));
+                if is_due(now) && shown.insert(now) {
+                    expected.insert(at);
+                }
+                let mut skipped = before + quarter;
+                while skipped < now {
+                    if is_due(skipped) {
+                        expected.insert(at + (skipped - before - quarter));
+                    }
+                    skipped += quarter;
+                }
+                at += quarter;
+            }
+            let mut found = BTreeSet::new();
+            let mut next = schedule.due_after(utc("2023-12-31T23:59:59Z"));
+            while let Some(due) = next.filter(|due| *due < end) {
+                assert_eq!(schedule.due_before(schedule.due_after(due).expect("more")), Some(due), "{zone}");
+                found.insert(due);
+                next = schedule.due_after(due);
+            }
+            assert_eq!(found, expected, "{zone}");
+            assert!(found.len() > 1300, "{zone}: {}", found.len());
         }
     }
 

@@ -1,9 +1,10 @@
 //! Expected files: who was to send one, and did not.
 //!
-//! The due times of campaigns stand in the store before they come, so that a worker that was away knows which it has slept through,
-//! and judges them now, in their order, by when files were put into the bucket. That something is not there is said only after a
-//! complete listing that began when it should have been, and never while a file for it is being written, waits or is worked on:
-//! what we are slow with, no sender is blamed for. All times are the database's; of many workers, one decides.
+//! The due times of campaigns stand in the store before they come, so that a worker that was away knows which it has
+//! slept through, and judges them now, in their order, by when files were put into the bucket. That something is not
+//! there is said only after a complete listing that began when it should have been, and never while a file for it is
+//! being written, waits or is worked on: what we are slow with, no sender is blamed for. All times are the database's;
+//! of many workers, one decides.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -104,7 +105,8 @@ impl Run {
         }
     }
 
-    /// Enters the due times that come next, and writes what has become of the others. `is_first`: this worker has just started.
+    /// Enters the due times that come next, and writes what has become of the others. `is_first`: this worker has just
+    /// started.
     pub(super) async fn judge(&self, is_first: bool) -> Result<(), store::Error> {
         let (worker, bucket) = (&self.worker, self.worker.bucket.name());
         let now = worker.store.clock().await?;
@@ -135,7 +137,8 @@ impl Run {
                 }
                 continue;
             }
-            // What is settled before its time must have a successor first: by that a worker that was away knows where to go on.
+            // What is settled before its time must have a successor first: by that a worker that was away knows where
+            // to go on.
             if expected.occurrence.due_at > now
                 && let Some(next) = schedule.next(expected.occurrence.due_at)
             {
@@ -146,8 +149,8 @@ impl Run {
         Ok(())
     }
 
-    /// Makes sure that each campaign's next due time stands in the store, and all since the last one that does; whether there was
-    /// anything to do. Where none is awaited, the campaign's files are expected from now on.
+    /// Makes sure that each campaign's next due time stands in the store, and all since the last one that does; whether
+    /// there was anything to do. Where none is awaited, the campaign's files are expected from now on.
     async fn plan(&self, known: &[OpenExpected], now: DateTime<Utc>, is_first: bool) -> Result<bool, store::Error> {
         let (store, bucket) = (&self.worker.store, self.worker.bucket.name());
         let mut has_changed = false;

@@ -12,8 +12,8 @@ use crate::serve::problem::{HTTPValidationError, Problem};
 
 /// List expected files
 ///
-/// One for each time at which a campaign's file is due, the last first: the next one of each campaign, and what became of those
-/// before.
+/// One for each time at which a campaign's file is due, the last first: the next one of each campaign, and what became
+/// of those before.
 #[utoipa::path(
     get,
     path = "/api/v1/outbound/expected-files",

@@ -26,8 +26,8 @@ pub(super) fn alarm(all: &[ExpectedNow]) -> Option<Alarm> {
     let names: Vec<&str> = missing.map(|now| now.campaign_name.as_str()).collect();
     let what = if names.len() > 1 { "Files are missing." } else { "A file is missing." };
     let why = format!(
-        "Of {}: it was due, and did not come. Ask its sender; Expected tells since when. This stands until it comes, or the next is \
-         waited for.",
+        "Of {}: it was due, and did not come. Ask its sender; Expected tells since when. This stands until it comes, or the \
+         next is waited for.",
         names.join(", ")
     );
     (!names.is_empty()).then(|| Alarm::new(what, why))
@@ -43,7 +43,10 @@ pub(super) async fn list(State(page): State<Arc<Page>>, viewer: Viewer) -> Resul
             @if files.is_empty() {
                 div.empty {
                     p { "No file is expected." }
-                    p.small { "A campaign says when its files are due: " code { "due = \"weekdays 09:00\"" } " in its section of the configuration." }
+                    p.small {
+                        "A campaign says when its files are due, in its section of the configuration: "
+                        code { "due = \"weekdays 09:00\"" }
+                    }
                 }
             } @else {
                 (table(&page, &files))
@@ -59,7 +62,9 @@ fn table(page: &Page, files: &[ExpectedFile]) -> Markup {
         table.cards role="table" {
             thead role="rowgroup" {
                 tr role="row" {
-                    @for name in ["Due", "Campaign", "Status", "What came"] { th role="columnheader" scope="col" { (name) } }
+                    @for name in ["Due", "Campaign", "Status", "What came"] {
+                        th role="columnheader" scope="col" { (name) }
+                    }
                 }
             }
             tbody role="rowgroup" {
@@ -81,6 +86,10 @@ fn what_came(page: &Page, file: &ExpectedFile) -> Markup {
     let zone = page.installation.time_zone;
     html! {
         @match (file.status, &file.batch_id) {
+            (ExpectedStatus::Expected, _) if file.due_at < chrono::Utc::now() => {
+                "not judged yet"
+                span.under { "a file for it waits or is being written, or the bucket was not listed since" }
+            }
             (ExpectedStatus::Expected, _) => span.muted { "counts from " (show::time(file.opens_at, zone)) },
             (ExpectedStatus::Late, _) => {
                 "nothing yet" span.under { "missing from " (show::time(file.missing_from, zone)) }

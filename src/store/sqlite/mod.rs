@@ -56,6 +56,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (10, "tally", include_str!("migrations/0010_tally.sql")),
     (12, "purge", include_str!("migrations/0012_purge.sql")),
     (13, "expected files", include_str!("migrations/0013_expected_files.sql")),
+    (14, "expected open", include_str!("migrations/0014_expected_open.sql")),
     (15, "retention", include_str!("migrations/0015_retention.sql")),
 ];
 

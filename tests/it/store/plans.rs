@@ -26,8 +26,11 @@ macro_rules! statements {
 const SEEN: &str = r#"'[{"key": "new.csv", "version": "1", "size_bytes": 1, "modified_at": "2026-01-01T00:00:00.000Z"},
                        {"key": "f7.csv", "version": "1", "size_bytes": 1, "modified_at": "2026-01-01T00:00:00.000Z"}]'"#;
 
+/// When one of the files was due that are still expected.
+const SEVENTH: &str = "'2030-01-07T09:00:00.000Z'";
+
 #[rustfmt::skip]
-fn daily_round() -> [(&'static str, &'static str, &'static str, &'static [&'static str]); 20] {
+fn daily_round() -> [(&'static str, &'static str, &'static str, &'static [&'static str]); 24] {
     statements! {
         "record"("'s3://drop'", SEEN);
         "claim"("'s3://drop'", "'token'", "'worker'", "60.0", "null");
@@ -48,6 +51,10 @@ fn daily_round() -> [(&'static str, &'static str, &'static str, &'static [&'stat
         "batch_list"("null", "null", "20");
         "findings"("'20260101.7'");
         "event_list"("'20260101.7'");
+        "expected_open"("'s3://drop'");
+        "open_arrivals"("'s3://drop'");
+        "expected_now"("'s3://drop'");
+        "expected_decide"("'s3://drop'", "2", SEVENTH, "'EXPECTED'", "'MISSING'", "null", "null", "null");
         "request_list"("'20260101.7'", "0", "100", "null", "null");
     }
 }
@@ -65,6 +72,7 @@ async fn populate(place: &Place) {
     let day = if place.is_sqlite() { "'2026-01-01'" } else { "date '2026-01-01'" };
     let names = if place.is_sqlite() { "'[\"name\"]'" } else { "array['name']" };
     let cells = if place.is_sqlite() { "'[\"Ana\"]'" } else { "array['Ana']" };
+    let (past, past_opens) = ("'2025-01-02T09:00:00.000Z'", "'2025-01-01T09:00:00.000Z'");
     let no = if place.is_sqlite() { "0" } else { "false" };
     for statement in [
         format!(
@@ -89,6 +97,17 @@ async fn populate(place: &Place) {
         format!(
             "insert into webhook_messages (message_id, webhook, event, data, status, due_at, ended_at)
              select 'msg_' || i, 'ops', 'batch.loaded', '{{}}', 'DELIVERED', null, {now} from {numbers} as n"
+        ),
+        format!(
+            "insert into expected_files (bucket, campaign_id, campaign_name, due_at, opens_at, missing_from, closes_at, status, upload_id,
+                                         batch_id, arrived_at)
+             select '{BUCKET}', i, 'a', {past}, {past_opens}, {past}, {past}, 'ARRIVED', i, '20260101.' || i, {now} from {numbers} as n"
+        ),
+        // What is expected, and what no worker has looked after for a month; of a campaign without batches.
+        format!(
+            "insert into expected_files (bucket, campaign_id, campaign_name, due_at, opens_at, missing_from, closes_at)
+             values ('{BUCKET}', 2, 'b', {SEVENTH}, {past}, {SEVENTH}, {SEVENTH}),
+                    ('{BUCKET}', 3, 'c', '2025-01-07T09:00:00.000Z', {past_opens}, '2025-01-07T10:00:00.000Z', '2025-01-07T11:00:00.000Z')"
         ),
         "insert into webhook_messages (message_id, webhook, event, data) values ('msg_0', 'ops', 'batch.loaded', '{}')"
             .to_owned(),
@@ -144,7 +163,7 @@ async fn on_sqlite_the_daily_round_reads_no_table_from_end_to_end() {
         let mut session = place.session().await;
         let plan = explain(&mut session, &filled_in(sql, parameters)).await;
         let reads_all = |line: &String| {
-            ["uploads", "batches", "request_rows", "webhook_messages", "b", "r", "u"]
+            ["uploads", "batches", "request_rows", "webhook_messages", "expected_files", "b", "c", "r", "u", "v"]
                 .iter()
                 .any(|table| line == &format!("SCAN {table}") || line.starts_with(&format!("SCAN {table} USING")))
                 // This index holds what is still to be delivered, and no more.

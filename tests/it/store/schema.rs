@@ -18,7 +18,7 @@ every_store! {
     the_views_have_the_documented_columns_in_order
 }
 
-const MIGRATIONS: [&str; 12] = [
+const MIGRATIONS: [&str; 13] = [
     "0001 ledger, batches, requests",
     "0002 dialect",
     "0003 keys, suppression",
@@ -30,6 +30,7 @@ const MIGRATIONS: [&str; 12] = [
     "0010 tally",
     "0012 purge",
     "0013 expected files",
+    "0014 expected open",
     "0015 retention",
 ];
 

@@ -1,6 +1,7 @@
--- $1 bucket. Of each campaign whose files are expected: where the one stands that counts now, if one does, and when the next is due.
+-- $1 bucket. Of each campaign whose files are expected: where the one stands that counts now, if one does, and when the
+-- next is due.
 select campaign_id, campaign_name,
-       max(case when opens_at <= strftime('%Y-%m-%dT%H:%M:%fZ', 'now') and closes_at > strftime('%Y-%m-%dT%H:%M:%fZ', 'now') then status end) as status,
+       max(case when opens_at <= strftime('%Y-%m-%dT%H:%M:%fZ', 'now') then status end) as status,
        min(case when due_at > strftime('%Y-%m-%dT%H:%M:%fZ', 'now') then due_at end) as next_due_at
 from expected_files
 where bucket = $1 and closes_at > strftime('%Y-%m-%dT%H:%M:%fZ', 'now')

@@ -1,0 +1,4 @@
+-- Expected files: what is open is found however many have come. Released: never edited again.
+
+create index expected_files_open on expected_files (bucket, closes_at) where status in ('EXPECTED', 'LATE');
+create index expected_files_upload on expected_files (upload_id);
