@@ -1,4 +1,6 @@
-//! `batches` and `uploads`: what the store knows. Only hold, resume and cancel change something.
+//! `batches` and `suppression`: what the store knows. Only hold, resume and cancel change something.
+
+use std::time::Duration;
 
 use anyhow::bail;
 use chrono::{DateTime, Utc};
@@ -7,14 +9,16 @@ use clap::{Args, Subcommand};
 use super::OK;
 use super::output::{BATCH_HEADER, Table, batch_row, json_line, line, note, printable, sum, thousands};
 use super::steer::{SteerArgs, steer};
-use crate::model::{Action, Batch, Upload};
+use crate::config::parse_duration;
+use crate::model::{Action, Batch, BatchQuery, BatchStatus};
 use crate::store::Store;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum BatchesCommand {
     /// List batches, the newest first
     #[command(after_help = "Examples:
-  batchdrop batches list --status FAILED
+  batchdrop batches list --status FAILED --since 7d
+  batchdrop batches list --file late_payments
   batchdrop batches list --json --limit 1 | jq -r .batch_id")]
     List(BatchListArgs),
     /// Show one batch: its sum, what was found in its rows, its times, who did what to it
@@ -71,28 +75,36 @@ pub(super) struct BatchListArgs {
     /// Only of the campaign with this name
     #[arg(long)]
     campaign: Option<String>,
+    /// Only of files with this in their name, in any case
+    #[arg(long, value_name = "NAME")]
+    file: Option<String>,
+    /// Only those made in the last 7d, 12h, 90m, …
+    #[arg(long, value_name = "TIME", value_parser = a_while)]
+    since: Option<Duration>,
     /// How many at the most
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
     limit: u32,
 }
 
-#[derive(Debug, Subcommand)]
-pub(super) enum UploadsCommand {
-    /// List uploads, the newest first
-    #[command(after_help = "Examples:
-  batchdrop uploads list --status REJECTED
-  batchdrop uploads list --json | jq .key")]
-    List(UploadListArgs),
+impl BatchListArgs {
+    fn query(&self) -> BatchQuery {
+        BatchQuery {
+            status: self.status.as_deref().and_then(|word| BatchStatus::parse(&word.to_uppercase())),
+            campaign_name: self.campaign.clone(),
+            filename: self.file.clone(),
+            created_from: self.since.map(|since| Utc::now() - since),
+            limit: self.limit,
+            ..Default::default()
+        }
+    }
+
+    fn is_filtered(&self) -> bool {
+        self.status.is_some() || self.campaign.is_some() || self.file.is_some() || self.since.is_some()
+    }
 }
 
-#[derive(Debug, Args)]
-pub(super) struct UploadListArgs {
-    /// Only with this status
-    #[arg(long, ignore_case = true, value_parser = ["WAITING", "CLAIMED", "LOADED", "FAILED", "REJECTED", "GONE"])]
-    status: Option<String>,
-    /// How many at the most
-    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
-    limit: u32,
+fn a_while(text: &str) -> Result<Duration, String> {
+    parse_duration(text).ok_or_else(|| "it must be a time such as 7d, 12h or 90m".to_owned())
 }
 
 #[derive(Debug, Subcommand)]
@@ -128,15 +140,13 @@ pub(super) async fn batches(command: &BatchesCommand, identity: &str, store: &St
         BatchesCommand::Resume(args) => steer(args, Action::Resume, identity, store, json).await,
         BatchesCommand::Cancel(args) => steer(args, Action::Cancel, identity, store, json).await,
         BatchesCommand::List(args) => {
-            let status = args.status.as_deref().map(str::to_uppercase);
             let mut table = Table::new(BATCH_HEADER, json);
-            for batch in store.batches(status.as_deref(), args.campaign.as_deref(), args.limit).await? {
+            for batch in store.list_batches(&args.query()).await? {
                 table.row(batch_row(&batch), &serde_json::to_value(&batch)?);
             }
-            finish(
-                &mut table,
-                "No batches. Drop a file in the bucket while batchdrop runs, or check it first: batchdrop check FILE.",
-            );
+            let none =
+                "No batches. Drop a file in the bucket while batchdrop runs, or check it first: batchdrop check FILE.";
+            finish(&mut table, if args.is_filtered() { "No batch is like that." } else { none });
             Ok(OK)
         }
         BatchesCommand::Show { batch_id } => {
@@ -225,40 +235,7 @@ fn describe(batch: &Batch) {
     }
 }
 
-pub(super) async fn uploads(command: &UploadsCommand, store: &Store, json: bool) -> anyhow::Result<u8> {
-    let UploadsCommand::List(args) = command;
-    let status = args.status.as_deref().map(str::to_uppercase);
-    let header = &["ID", "KEY", "BYTES", "SEEN_AT", "STATUS", "TRIES", "BATCH_ID", "ANSWER", "ERROR_MESSAGE"];
-    let mut table = Table::new(header, json);
-    for upload in store.uploads(status.as_deref(), args.limit).await? {
-        let cells = vec![
-            upload.upload_id.to_string(),
-            upload.key.clone(),
-            thousands(upload.size_bytes),
-            time(upload.seen_at),
-            upload.status.as_str().to_owned(),
-            upload.attempts.to_string(),
-            upload.batch_id.clone().unwrap_or_else(|| "-".to_owned()),
-            answer(&upload),
-            upload.error_message.clone().unwrap_or_default(),
-        ];
-        table.row(cells, &serde_json::to_value(&upload)?);
-    }
-    finish(&mut table, "No uploads have been seen yet.");
-    Ok(OK)
-}
-
-/// Whether the person who dropped the file has been told.
-fn answer(upload: &Upload) -> String {
-    match (&upload.answer_error, upload.answer_due_at, upload.answered_at) {
-        (Some(error), Some(_), _) => format!("owed after {} tries: {error}", upload.answer_attempts),
-        (None, Some(_), _) => "owed".to_owned(),
-        (_, None, Some(_)) => "given".to_owned(),
-        (_, None, None) => "-".to_owned(),
-    }
-}
-
-fn finish(table: &mut Table, when_empty: &str) {
+pub(super) fn finish(table: &mut Table, when_empty: &str) {
     if table.is_empty() {
         note(when_empty);
     } else {
@@ -266,6 +243,6 @@ fn finish(table: &mut Table, when_empty: &str) {
     }
 }
 
-fn time(at: DateTime<Utc>) -> String {
+pub(super) fn time(at: DateTime<Utc>) -> String {
     at.format("%Y-%m-%d %H:%M:%S%.3f UTC").to_string()
 }

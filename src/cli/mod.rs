@@ -20,6 +20,7 @@ mod shell;
 mod steer;
 mod template;
 mod told;
+mod uploads;
 mod webhooks;
 
 use std::path::{Path, PathBuf};
@@ -99,7 +100,7 @@ enum Command {
         after_help = "Example:
   batchdrop uploads list"
     )]
-    Uploads(batches::UploadsCommand),
+    Uploads(uploads::UploadsCommand),
     /// Look at the files that are due, and those that did not come
     #[command(
         subcommand,
@@ -194,7 +195,7 @@ impl Cli {
                 let identity = &config.worker.identity;
                 batches::batches(command, identity, &existing_store(&config).await?, shared.json).await
             }
-            Command::Uploads(command) => batches::uploads(command, &existing_store(&config).await?, shared.json).await,
+            Command::Uploads(command) => uploads::uploads(command, &existing_store(&config).await?, shared.json).await,
             Command::Expected(expected::ExpectedCommand::List(args)) => {
                 expected::list(args, &existing_store(&config).await?, shared.json).await
             }

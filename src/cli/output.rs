@@ -44,10 +44,16 @@ impl Table {
 
     /// Writes what has not been written, as a table for people, unless it has no rows; JSON is written already.
     pub(super) fn print(&mut self) {
-        let Some(table) = self.inner.as_mut().filter(|table| !table.is_empty()) else { return };
-        for text in std::mem::replace(table, piece(&self.header)).to_string().lines() {
-            line(text.trim_end());
+        for text in self.take_lines() {
+            line(&text);
         }
+    }
+
+    /// The lines of what has not been written, for people; then it counts as written.
+    pub(super) fn take_lines(&mut self) -> Vec<String> {
+        let Some(table) = self.inner.as_mut().filter(|table| !table.is_empty()) else { return Vec::new() };
+        let text = std::mem::replace(table, piece(&self.header)).to_string();
+        text.lines().map(|text| text.trim_end().to_owned()).collect()
     }
 }
 
@@ -110,7 +116,12 @@ fn steers(c: char) -> bool {
 /// Writes a value as one line of JSON. It loses nothing, and may end on a terminal all the same: what could steer that is
 /// escaped, which JSON itself asks of the oldest control characters alone.
 pub(super) fn json_line(value: &serde_json::Value) {
-    line(&escaped(&value.to_string()));
+    line(&json_text(value));
+}
+
+/// The line without its end.
+pub(super) fn json_text(value: &serde_json::Value) -> String {
+    escaped(&value.to_string())
 }
 
 fn escaped(json: &str) -> String {

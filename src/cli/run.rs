@@ -159,6 +159,7 @@ async fn serve(config: &Config, stop: &CancellationToken) -> anyhow::Result<Opti
         identity: config.worker.identity.clone(),
         time_zone: config.worker.time_zone,
         campaigns: config.campaigns()?.into_iter().map(|campaign| campaign.name).collect(),
+        results: config.bucket.result_key(""),
     };
     let server = Server::bind(&config.serve, installation).await;
     let server = server.map_err(|error| ConfigError(format!("serve.listen: cannot listen there: {error}")))?;

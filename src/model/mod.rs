@@ -27,7 +27,7 @@ pub use fault::{Fault, FileCode, RowCode};
 pub use format::{Dialect, Format, Newline};
 pub use keys::{Holder, KeyScope, Known, Lookup, Questions, fold_address};
 pub use person::Person;
-pub use query::{BatchOrder, BatchPage, BatchQuery, Direction, RequestQuery, UploadPage, UploadQuery};
+pub use query::{BatchOrder, BatchQuery, Direction, RequestQuery, UploadQuery};
 pub use request::{Decision, IntakeStatus, NewRequest, Reject, Request, RowChunk};
 pub use row::{CellSpan, Header, Problem, Row};
 pub use schedule::{DueTime, Occurrence, Schedule};

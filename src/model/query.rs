@@ -4,7 +4,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{Batch, BatchStatus, Upload, UploadStatus};
+use super::{BatchStatus, UploadStatus};
 
 /// Which batches, in which order, and which page of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,15 +93,6 @@ pub enum Direction {
     Descending,
 }
 
-/// One page of what was asked for.
-#[derive(Debug, Clone)]
-pub struct BatchPage {
-    /// The batches of the page, in order.
-    pub batches: Vec<Batch>,
-    /// How many there are on all pages.
-    pub total: u64,
-}
-
 /// Which uploads, and which page of them. The newest come first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UploadQuery {
@@ -120,15 +111,6 @@ impl Default for UploadQuery {
     fn default() -> Self {
         UploadQuery { status: None, key: None, offset: 0, limit: 25 }
     }
-}
-
-/// One page of what was asked for.
-#[derive(Debug, Clone)]
-pub struct UploadPage {
-    /// The uploads of the page, in order.
-    pub uploads: Vec<Upload>,
-    /// How many there are on all pages.
-    pub total: u64,
 }
 
 /// Which requests of a batch.

@@ -65,7 +65,7 @@ impl Right {
     }
 }
 
-/// Which tokens give which right.
+/// Which tokens give which right, for the API and for the page.
 #[derive(Debug)]
 pub(super) struct Access {
     read: Option<Token>,
@@ -77,24 +77,51 @@ impl Access {
         Access { read: config.read_token.clone(), write: config.write_token.clone() }
     }
 
-    /// Whether a request with these headers may do it.
-    pub(super) fn check(&self, right: Right, headers: &HeaderMap) -> Result<(), Problem> {
+    /// Whether anybody who can reach it may do everything: without tokens, which is on a loopback address only.
+    pub(super) fn is_open(&self) -> bool {
+        self.read.is_none() && self.write.is_none()
+    }
+
+    /// The tokens, each with the right that it gives; what gives more comes first.
+    pub(super) fn tokens(&self) -> impl Iterator<Item = (&Token, Right)> {
+        let write = self.write.iter().map(|token| (token, Right::Write));
+        write.chain(self.read.iter().map(|token| (token, Right::Read)))
+    }
+
+    /// The token that is shown. Each is compared in any case, so that the time taken does not tell which one it was.
+    pub(super) fn known(&self, shown: &[u8]) -> Option<(&Token, Right)> {
+        let known: Vec<_> = self.tokens().filter(|(token, _)| token.is(shown)).collect();
+        known.first().copied()
+    }
+
+    /// Whether it answers to the name by which it was asked: without tokens, to the names of this machine alone.
+    pub(super) fn check_name(&self, headers: &HeaderMap) -> Result<(), Problem> {
+        if !self.is_open() || origin::names_loopback(headers) {
+            return Ok(());
+        }
+        Err(Problem::forbidden(
+            "without a token, ask by the name localhost or 127.0.0.1; or set BATCHDROP_SERVE_READ_TOKEN",
+        ))
+    }
+
+    /// Whether a program's request with these headers may do it.
+    fn check(&self, right: Right, headers: &HeaderMap) -> Result<(), Problem> {
         if right == Right::Write && !is_from_here(headers) {
             return Err(Problem::forbidden("pages of other sites may change nothing here"));
         }
-        if self.read.is_none() && self.write.is_none() {
-            let why = "without a token, ask by the name localhost or 127.0.0.1; or set BATCHDROP_SERVE_READ_TOKEN";
-            return origin::names_loopback(headers).then_some(()).ok_or_else(|| Problem::forbidden(why));
+        self.check_name(headers)?;
+        if self.is_open() {
+            return Ok(());
         }
-        let shown = shown(headers);
-        let is = |token: &Option<Token>| token.as_ref().zip(shown).is_some_and(|(token, shown)| token.is(shown));
-        match (is(&self.read), is(&self.write), right) {
-            (_, true, _) | (true, _, Right::Read) => Ok(()),
-            (true, false, Right::Write) if self.write.is_none() => {
+        match (shown(headers).and_then(|shown| self.known(shown)), right) {
+            (Some((_, Right::Write)), _) | (Some((_, Right::Read)), Right::Read) => Ok(()),
+            (Some((_, Right::Read)), Right::Write) if self.write.is_none() => {
                 Err(Problem::forbidden("nothing may be changed here: there is no BATCHDROP_SERVE_WRITE_TOKEN"))
             }
-            (true, false, Right::Write) => Err(Problem::forbidden("this token may only read; show the write token")),
-            (false, false, _) => Err(Problem::unauthorized()),
+            (Some((_, Right::Read)), Right::Write) => {
+                Err(Problem::forbidden("this token may only read; show the write token"))
+            }
+            (None, _) => Err(Problem::unauthorized()),
         }
     }
 }

@@ -36,7 +36,7 @@ const HEADERS: [(HeaderName, HeaderValue); 6] = [
 
 /// The routes with limits and headers.
 pub(super) fn limited(routes: Router, requests_a_second: NonZeroU32) -> Router {
-    let pace = Arc::new(Pace(RateLimiter::keyed(Quota::per_second(requests_a_second))));
+    let pace = Arc::new(Pace::new(Quota::per_second(requests_a_second)));
     let routes = routes
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
         .layer(middleware::from_fn(answer_in_time))
@@ -57,11 +57,15 @@ async fn answer_in_time(request: Request, next: Next) -> Response {
 }
 
 /// How fast each client may ask.
-struct Pace(DefaultKeyedRateLimiter<IpAddr>);
+pub(super) struct Pace(DefaultKeyedRateLimiter<IpAddr>);
 
 impl Pace {
+    pub(super) fn new(quota: Quota) -> Pace {
+        Pace(RateLimiter::keyed(quota))
+    }
+
     /// Whether the client may ask now; else after how many seconds.
-    fn check(&self, client: IpAddr) -> Result<(), u64> {
+    pub(super) fn check(&self, client: IpAddr) -> Result<(), u64> {
         if self.0.len() > CLIENTS {
             self.0.retain_recent();
         }
@@ -96,7 +100,7 @@ mod tests {
 
     #[test]
     fn each_client_has_a_pace_of_its_own() {
-        let pace = Pace(RateLimiter::keyed(Quota::per_hour(NonZeroU32::new(2).expect("two"))));
+        let pace = Pace::new(Quota::per_hour(NonZeroU32::new(2).expect("two")));
         let check = |client: &str| pace.check(client.parse().expect("an address"));
         assert_eq!((check("10.0.0.1"), check("::ffff:10.0.0.1")), (Ok(()), Ok(())), "one client, spelled in two ways");
         assert!(check("10.0.0.1").is_err_and(|seconds| seconds > 1));

@@ -15,6 +15,7 @@
 
 mod access;
 mod api;
+mod downloads;
 mod guard;
 mod origin;
 mod page;
@@ -37,6 +38,7 @@ use page::Page;
 use crate::store::Store;
 use crate::telemetry;
 use access::Access;
+use downloads::Downloads;
 use problem::Problem;
 
 /// Where and to whom it is served.
@@ -99,13 +101,18 @@ impl ServeConfig {
 struct Shared {
     /// Set once, when the worker has opened its store: the store, and the bucket's name in the ledger.
     opened: OnceLock<(Store, String)>,
+    downloads: Downloads,
 }
 
 impl Shared {
-    /// The store, once it is open.
+    /// The store and the bucket's name in the ledger, once both are open.
+    fn opened(&self) -> Result<&(Store, String), Problem> {
+        let why = "the bucket and the store are not both open yet; the worker's log tells which it waits for";
+        self.opened.get().ok_or_else(|| Problem::unavailable(why))
+    }
+
     fn store(&self) -> Result<&Store, Problem> {
-        let opened = self.opened.get().map(|(store, _)| store);
-        opened.ok_or_else(|| Problem::unavailable("the store is not open yet; the log tells what is waited for"))
+        self.opened().map(|(store, _)| store)
     }
 }
 
@@ -160,13 +167,8 @@ impl Server {
 }
 
 fn routes(config: &ServeConfig, installation: Installation, shared: &Arc<Shared>) -> Router {
-    let page = Page {
-        shared: shared.clone(),
-        installation,
-        read_token: config.read_token.clone(),
-        write_token: config.write_token.clone(),
-    };
     let access = Arc::new(Access::new(config));
+    let page = Page::new(shared.clone(), installation, access.clone());
     let (api, description) = api::routes(shared, &config.identity);
     let routes = Router::new()
         .route("/metrics", get(probes::scrape).with_state(shared.clone()))

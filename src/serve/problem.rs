@@ -6,6 +6,7 @@ use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
+use crate::model::{Batch, Steered};
 use crate::store;
 use crate::telemetry;
 
@@ -72,6 +73,10 @@ impl Problem {
         Problem::new(StatusCode::FORBIDDEN, why)
     }
 
+    pub(super) fn no_such_batch() -> Problem {
+        Problem::not_found("there is no such batch")
+    }
+
     pub(super) fn not_found(what: impl Into<String>) -> Problem {
         Problem::new(StatusCode::NOT_FOUND, what)
     }
@@ -84,6 +89,28 @@ impl Problem {
 
     pub(super) fn unavailable(why: &str) -> Problem {
         Problem::new(StatusCode::SERVICE_UNAVAILABLE, why)
+    }
+
+    pub(super) fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// What is wrong, for a person.
+    pub(super) fn text(&self) -> String {
+        match &self.detail {
+            Detail::Text(text) => text.clone(),
+            Detail::Invalid(errors) => errors.iter().map(|error| error.msg.as_str()).collect::<Vec<_>>().join("; "),
+        }
+    }
+}
+
+/// The batch as it is after what somebody wished, or why it was not done. `field` is where they told more of their wish.
+pub(super) fn steered(steered: Steered, field: &str) -> Result<Batch, Problem> {
+    match steered {
+        Steered::Done(batch) | Steered::Unchanged(batch) => Ok(batch),
+        Steered::Unknown => Err(Problem::no_such_batch()),
+        Steered::Refused { why, .. } => Err(Problem::new(StatusCode::CONFLICT, why)),
+        Steered::Invalid { why } => Err(ValidationError::new("body", field, why).into()),
     }
 }
 
@@ -112,16 +139,23 @@ impl From<store::Error> for Problem {
     }
 }
 
+impl Problem {
+    /// The answer, told in another shape.
+    pub(super) fn with_body(&self, body: impl IntoResponse) -> Response {
+        let mut response = (self.status, body).into_response();
+        if let Some((name, value)) = &self.header {
+            response.headers_mut().insert(name, value.clone());
+        }
+        response
+    }
+}
+
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         #[derive(serde::Serialize)]
-        struct Body {
-            detail: Detail,
+        struct Body<'a> {
+            detail: &'a Detail,
         }
-        let mut response = (self.status, Json(Body { detail: self.detail })).into_response();
-        if let Some((name, value)) = self.header {
-            response.headers_mut().insert(name, value);
-        }
-        response
+        self.with_body(Json(Body { detail: &self.detail }))
     }
 }

@@ -58,50 +58,81 @@ macro_rules! listing_sql {
             i64::try_from(number).unwrap_or(i64::MAX)
         }
 
+        /// Binds what batches are filtered by.
+        macro_rules! filtered {
+            ($query:expr, $asked:ident) => {
+                $query
+                    .bind($asked.batch_id.as_deref())
+                    .bind($asked.campaign_id)
+                    .bind($asked.campaign_name.as_deref())
+                    .bind($asked.status.map(BatchStatus::as_str))
+                    .bind($asked.filename.as_deref())
+                    .bind($asked.last_updated_by.as_deref())
+                    .bind($asked.created_from)
+                    .bind($asked.created_before)
+                    .bind($asked.expires_on)
+                    .bind($asked.last_updated_at)
+            };
+        }
+
+        /// Whether only open uploads are asked for: few among all that ever were. They are found by the index of those, if its
+        /// condition is named, and if the order is none that another index gives.
+        fn are_open(asked: &UploadQuery) -> bool {
+            matches!(asked.status, Some(UploadStatus::Waiting | UploadStatus::Claimed))
+        }
+
+        const UPLOADS: &str = concat!(
+            list_query!("upload_page"),
+            list_query!("upload_filter"),
+            " order by upload_id desc limit $3 offset $4"
+        );
+        const OPEN_UPLOADS: &str = concat!(
+            list_query!("upload_page"),
+            list_query!("upload_filter"),
+            " and available_at is not null order by upload_id + 0 desc limit $3 offset $4"
+        );
+        const UPLOAD_COUNT: &str = concat!("select count(*) ", list_query!("upload_filter"));
+        const OPEN_UPLOAD_COUNT: &str =
+            concat!("select count(*) ", list_query!("upload_filter"), " and available_at is not null");
+
         #[async_trait::async_trait]
         impl Listing for $Store {
-            async fn list_batches(&self, asked: &BatchQuery) -> Result<BatchPage, Error> {
-                let failed = || Error::while_doing("list batches");
-                macro_rules! filtered {
-                    ($query:expr) => {
-                        $query
-                            .bind(asked.batch_id.as_deref())
-                            .bind(asked.campaign_id)
-                            .bind(asked.campaign_name.as_deref())
-                            .bind(asked.status.map(BatchStatus::as_str))
-                            .bind(asked.filename.as_deref())
-                            .bind(asked.last_updated_by.as_deref())
-                            .bind(asked.created_from)
-                            .bind(asked.created_before)
-                            .bind(asked.expires_on)
-                            .bind(asked.last_updated_at)
-                    };
-                }
-                let count = concat!("select count(*) ", list_query!("batch_filter"));
-                let total: i64 = filtered!(sqlx::query_scalar(count)).fetch_one(&self.reader).await.map_err(failed())?;
-                let page = filtered!(sqlx::query(batch_page(asked.order, asked.direction)))
+            async fn list_batches(&self, asked: &BatchQuery) -> Result<Vec<Batch>, Error> {
+                let page = filtered!(sqlx::query(batch_page(asked.order, asked.direction)), asked)
                     .bind(i64::from(asked.limit))
                     .bind(signed(asked.offset));
-                let rows = page.fetch_all(&self.reader).await.map_err(failed())?;
-                let batches = rows.iter().map(read_batch).collect::<Result<_, _>>().map_err(failed())?;
-                Ok(BatchPage { batches, total: unsigned(total) })
+                let rows = page.fetch_all(&self.reader).await.map_err(Error::while_doing("list batches"))?;
+                rows.iter().map(read_batch).collect::<Result<_, _>>().map_err(Error::while_doing("list batches"))
             }
 
-            async fn list_uploads(&self, asked: &UploadQuery) -> Result<UploadPage, Error> {
-                let failed = || Error::while_doing("list uploads");
-                let (status, key) = (asked.status.map(UploadStatus::as_str), asked.key.as_deref());
-                let count = sqlx::query_scalar(concat!("select count(*) ", list_query!("upload_filter")));
-                let total: i64 = count.bind(status).bind(key).fetch_one(&self.reader).await.map_err(failed())?;
-                let page = concat!(
-                    list_query!("upload_page"),
-                    list_query!("upload_filter"),
-                    " order by upload_id desc limit $3 offset $4"
-                );
-                let page =
-                    sqlx::query(page).bind(status).bind(key).bind(i64::from(asked.limit)).bind(signed(asked.offset));
-                let rows = page.fetch_all(&self.reader).await.map_err(failed())?;
-                let uploads = rows.iter().map(read_upload).collect::<Result<_, _>>().map_err(failed())?;
-                Ok(UploadPage { uploads, total: unsigned(total) })
+            async fn count_batches(&self, asked: &BatchQuery) -> Result<u64, Error> {
+                let count = concat!("select count(*) ", list_query!("batch_filter"));
+                let count = filtered!(sqlx::query_scalar(count), asked).fetch_one(&self.reader).await;
+                count.map(unsigned).map_err(Error::while_doing("count batches"))
+            }
+
+            async fn list_uploads(&self, asked: &UploadQuery) -> Result<Vec<Upload>, Error> {
+                let page = sqlx::query(if are_open(asked) { OPEN_UPLOADS } else { UPLOADS })
+                    .bind(asked.status.map(UploadStatus::as_str))
+                    .bind(asked.key.as_deref())
+                    .bind(i64::from(asked.limit))
+                    .bind(signed(asked.offset));
+                let rows = page.fetch_all(&self.reader).await.map_err(Error::while_doing("list uploads"))?;
+                rows.iter().map(read_upload).collect::<Result<_, _>>().map_err(Error::while_doing("list uploads"))
+            }
+
+            async fn count_uploads(&self, asked: &UploadQuery) -> Result<u64, Error> {
+                let count = sqlx::query_scalar(if are_open(asked) { OPEN_UPLOAD_COUNT } else { UPLOAD_COUNT })
+                    .bind(asked.status.map(UploadStatus::as_str))
+                    .bind(asked.key.as_deref());
+                count.fetch_one(&self.reader).await.map(unsigned).map_err(Error::while_doing("count uploads"))
+            }
+
+            async fn upload(&self, upload_id: i64) -> Result<Option<Upload>, Error> {
+                let one = concat!(list_query!("upload_page"), " from uploads where upload_id = $1");
+                let row = sqlx::query(one).bind(upload_id).fetch_optional(&self.reader).await;
+                let row = row.map_err(Error::while_doing("read an upload"))?;
+                row.as_ref().map(read_upload).transpose().map_err(Error::while_doing("read an upload"))
             }
         }
     };

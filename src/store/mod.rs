@@ -43,10 +43,10 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use crate::model::{
-    Batch, BatchDraft, BatchEvent, BatchPage, BatchQuery, Claim, ExpectedNow, ExpectedPage, ExpectedQuery,
-    ExpectedStatus, FileCode, KeyScope, Known, ListState, Lookup, Message, MessageState, Object, Occurrence,
-    OpenExpected, OwedAnswer, Person, Questions, Reject, Request, RequestQuery, RowChunk, SentColumns, Steered,
-    Steering, Upload, UploadPage, UploadQuery, UploadStatus, Verdicts,
+    Batch, BatchDraft, BatchEvent, BatchQuery, Claim, ExpectedNow, ExpectedPage, ExpectedQuery, ExpectedStatus,
+    FileCode, KeyScope, Known, ListState, Lookup, Message, MessageState, Object, Occurrence, OpenExpected, OwedAnswer,
+    Person, Questions, Reject, Request, RequestQuery, RowChunk, SentColumns, Steered, Steering, Upload, UploadQuery,
+    UploadStatus, Verdicts,
 };
 pub use error::{Error, ErrorKind};
 pub use protocol::{
@@ -274,19 +274,29 @@ impl Store {
         self.inner.batch(batch_id).await
     }
 
-    /// Batches, the newest first.
-    pub async fn batches(&self, status: Option<&str>, campaign: Option<&str>, limit: u32) -> Result<Vec<Batch>, Error> {
-        self.inner.batches(status, campaign, limit).await
-    }
-
-    /// One page of the batches that were asked for, and how many there are.
-    pub async fn list_batches(&self, asked: &BatchQuery) -> Result<BatchPage, Error> {
+    /// One page of the batches that were asked for.
+    pub async fn list_batches(&self, asked: &BatchQuery) -> Result<Vec<Batch>, Error> {
         self.inner.list_batches(asked).await
     }
 
-    /// One page of the ledger's uploads that were asked for, and how many there are.
-    pub async fn list_uploads(&self, asked: &UploadQuery) -> Result<UploadPage, Error> {
+    /// How many there are on all pages. It looks at every batch that the filters leave.
+    pub async fn count_batches(&self, asked: &BatchQuery) -> Result<u64, Error> {
+        self.inner.count_batches(asked).await
+    }
+
+    /// One page of the ledger's uploads that were asked for, the newest first.
+    pub async fn list_uploads(&self, asked: &UploadQuery) -> Result<Vec<Upload>, Error> {
         self.inner.list_uploads(asked).await
+    }
+
+    /// How many there are on all pages. It looks at every upload that the filters leave.
+    pub async fn count_uploads(&self, asked: &UploadQuery) -> Result<u64, Error> {
+        self.inner.count_uploads(asked).await
+    }
+
+    /// One upload of the ledger.
+    pub async fn upload(&self, upload_id: i64) -> Result<Option<Upload>, Error> {
+        self.inner.upload(upload_id).await
     }
 
     /// Does to a batch what an operator wants, where that is allowed, and keeps it as an event, in one transaction. From then
@@ -372,11 +382,6 @@ impl Store {
         limit: u32,
     ) -> Result<Vec<Request>, Error> {
         self.inner.results(batch_id, asked, after, limit).await
-    }
-
-    /// The ledger, the newest first.
-    pub async fn uploads(&self, status: Option<&str>, limit: u32) -> Result<Vec<Upload>, Error> {
-        self.inner.uploads(status, limit).await
     }
 
     /// Has uploads that came to nothing worked on again; returns which. Loaded ones, and those being worked on, are left

@@ -6,10 +6,10 @@ use chrono::{DateTime, Utc};
 
 use super::Error;
 use crate::model::{
-    Batch, BatchDraft, BatchEvent, BatchPage, BatchQuery, Claim, ExpectedNow, ExpectedPage, ExpectedQuery,
-    ExpectedStatus, FileCode, KeyScope, Known, ListState, Lookup, Message, MessageState, Object, Occurrence,
-    OpenExpected, OwedAnswer, Person, Questions, Reject, Request, RequestQuery, RowChunk, SentColumns, Steered,
-    Steering, Upload, UploadPage, UploadQuery, UploadStatus, Verdicts,
+    Batch, BatchDraft, BatchEvent, BatchQuery, Claim, ExpectedNow, ExpectedPage, ExpectedQuery, ExpectedStatus,
+    FileCode, KeyScope, Known, ListState, Lookup, Message, MessageState, Object, Occurrence, OpenExpected, OwedAnswer,
+    Person, Questions, Reject, Request, RequestQuery, RowChunk, SentColumns, Steered, Steering, Upload, UploadQuery,
+    UploadStatus, Verdicts,
 };
 
 /// What came of publishing a load.
@@ -206,7 +206,6 @@ pub(super) trait Protocol:
     async fn close(&self);
     async fn outcome(&self, claim: &Claim) -> Result<Option<Outcome>, Error>;
     async fn batch(&self, batch_id: &str) -> Result<Option<Batch>, Error>;
-    async fn batches(&self, status: Option<&str>, campaign: Option<&str>, limit: u32) -> Result<Vec<Batch>, Error>;
     async fn findings(&self, batch_id: &str) -> Result<Vec<Finding>, Error>;
     async fn results(
         &self,
@@ -215,7 +214,6 @@ pub(super) trait Protocol:
         after: u32,
         limit: u32,
     ) -> Result<Vec<Request>, Error>;
-    async fn uploads(&self, status: Option<&str>, limit: u32) -> Result<Vec<Upload>, Error>;
     async fn requeue(&self, which: &Requeued) -> Result<Vec<i64>, Error>;
     async fn fold(&self) -> Result<bool, Error>;
     async fn backlog(&self, bucket: &str) -> Result<Backlog, Error>;
@@ -224,8 +222,11 @@ pub(super) trait Protocol:
 /// The part that is about lists of batches and uploads.
 #[async_trait::async_trait]
 pub(super) trait Listing {
-    async fn list_batches(&self, asked: &BatchQuery) -> Result<BatchPage, Error>;
-    async fn list_uploads(&self, asked: &UploadQuery) -> Result<UploadPage, Error>;
+    async fn list_batches(&self, asked: &BatchQuery) -> Result<Vec<Batch>, Error>;
+    async fn count_batches(&self, asked: &BatchQuery) -> Result<u64, Error>;
+    async fn list_uploads(&self, asked: &UploadQuery) -> Result<Vec<Upload>, Error>;
+    async fn count_uploads(&self, asked: &UploadQuery) -> Result<u64, Error>;
+    async fn upload(&self, upload_id: i64) -> Result<Option<Upload>, Error>;
 }
 
 /// The part that is about expected files.

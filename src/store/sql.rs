@@ -517,17 +517,6 @@ macro_rules! ledger_sql {
                     .transpose()
             }
 
-            async fn batches(
-                &self,
-                status: Option<&str>,
-                campaign: Option<&str>,
-                limit: u32,
-            ) -> Result<Vec<Batch>, Error> {
-                let query = sqlx::query(query_file!("batch_list")).bind(status).bind(campaign).bind(i64::from(limit));
-                let rows = query.fetch_all(&self.reader).await.map_err(Error::while_doing("list batches"))?;
-                rows.iter().map(read_batch).collect::<Result<_, _>>().map_err(Error::while_doing("list batches"))
-            }
-
             async fn findings(&self, batch_id: &str) -> Result<Vec<Finding>, Error> {
                 let rows = sqlx::query(query_file!("findings")).bind(batch_id).fetch_all(&self.reader).await;
                 let rows = rows.map_err(Error::while_doing("count a batch's findings"))?;
@@ -557,12 +546,6 @@ macro_rules! ledger_sql {
                     .bind(asked.status.as_deref());
                 let rows = query.fetch_all(&self.reader).await.map_err(Error::while_doing("list requests"))?;
                 rows.iter().map(read_request).collect::<Result<_, _>>().map_err(Error::while_doing("list requests"))
-            }
-
-            async fn uploads(&self, status: Option<&str>, limit: u32) -> Result<Vec<Upload>, Error> {
-                let query = sqlx::query(query_file!("upload_list")).bind(status).bind(i64::from(limit));
-                let rows = query.fetch_all(&self.reader).await.map_err(Error::while_doing("list uploads"))?;
-                rows.iter().map(read_upload).collect::<Result<_, _>>().map_err(Error::while_doing("list uploads"))
             }
 
             async fn requeue(&self, which: &Requeued) -> Result<Vec<i64>, Error> {

@@ -163,7 +163,7 @@ impl Worker {
         rejects: Option<&str>,
         source: &Source,
     ) -> Result<(), Trouble> {
-        let name = format!("{}.receipt.json", stem(owed.object.base_name()));
+        let name = receipt_name(owed.object.base_name());
         let Some(key) = self.bucket.config().result_key(&format!("{}/{name}", folder(owed))) else { return Ok(()) };
         let text = receipt::receipt(&Facts { owed, batch, findings, rejects, source });
         let text = text.map_err(|error| Trouble(format!("the receipt cannot be written as JSON: {error}")))?;
@@ -174,7 +174,7 @@ impl Worker {
 
 /// Where the rejects of a batch are written to, made of a file of this name; `None` where answers are switched off.
 pub fn rejects_key(config: &BucketConfig, batch_id: &str, base_name: &str) -> Option<String> {
-    config.result_key(&format!("{batch_id}/{}.rejects.csv", stem(base_name)))
+    config.result_key(&format!("{batch_id}/{}", rejects_name(base_name)))
 }
 
 /// Where a loaded object of this name is moved to, if it is.
@@ -190,6 +190,16 @@ fn folder(owed: &OwedAnswer) -> String {
         (None, UploadStatus::Loaded) => format!("lists/{}", owed.upload_id),
         (None, _) => format!("rejected/{}", owed.upload_id),
     }
+}
+
+/// The name of the receipt of a file, in the folder of its batch.
+pub fn receipt_name(base_name: &str) -> String {
+    format!("{}.receipt.json", stem(base_name))
+}
+
+/// The name of the file with its rows that were not loaded, beside it.
+pub fn rejects_name(base_name: &str) -> String {
+    format!("{}.rejects.csv", stem(base_name))
 }
 
 /// The bytes that a name in a folder may have.

@@ -33,7 +33,7 @@ use crate::rules::{Lists, Router};
 use crate::store::{self, Store};
 use crate::telemetry::{self, Outcome};
 use crate::webhook::Webhook;
-pub use answer::{processed_key, rejects_file, rejects_key};
+pub use answer::{processed_key, receipt_name, rejects_file, rejects_key, rejects_name};
 pub use budget::overtime;
 pub use retention::{forget_old_keys, is_left};
 pub use watch::{Mode, Stopped};

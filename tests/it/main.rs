@@ -12,6 +12,7 @@ mod faults_outside;
 mod floors;
 mod forget;
 mod keys;
+mod lists;
 mod logs;
 mod main_job;
 mod notices;

@@ -1,6 +1,7 @@
 //! What the worker tells over HTTP: metrics that count what happened, and probes that say what is missing.
 
 mod api;
+mod limits;
 
 use std::collections::BTreeSet;
 

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::time::Duration;
 
-use batchdrop::model::{Batch, BatchStatus};
+use batchdrop::model::{Batch, BatchQuery, BatchStatus};
 
 use crate::support::app::{In, Running, TestApp, To, contacts};
 use crate::support::dice::Dice;
@@ -51,7 +51,8 @@ struct Sender {
 
 impl Sender {
     async fn look(&mut self, app: &TestApp, newest: u32) {
-        for batch in app.store.batches(Some("ACTIVE"), None, newest).await.expect("batches") {
+        let active = BatchQuery { status: Some(BatchStatus::Active), limit: newest, ..Default::default() };
+        for batch in app.store.list_batches(&active).await.expect("batches") {
             if let Entry::Vacant(new) = self.seen.entry(batch.batch_id.clone()) {
                 new.insert(whole(app, &batch).await);
             }

@@ -4,7 +4,9 @@
 use std::error::Error as _;
 use std::time::Duration;
 
-use batchdrop::model::{BatchDraft, Claim, Dialect, IntakeStatus, NewRequest, Object, RowChunk, RowCode, Verdicts};
+use batchdrop::model::{
+    BatchDraft, Claim, Dialect, IntakeStatus, NewRequest, Object, RowChunk, RowCode, Upload, UploadQuery, Verdicts,
+};
 use batchdrop::store::{Error, ErrorKind, Load, Published, Store, StoreConfig};
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use sqlx::pool::PoolConnection;
@@ -329,8 +331,13 @@ fn batch_id(published: Published) -> String {
     }
 }
 
-async fn only_upload(store: &Store) -> batchdrop::model::Upload {
-    let mut uploads = store.uploads(None, 2).await.unwrap();
+/// The whole ledger, the newest first.
+async fn all_uploads(store: &Store) -> Vec<Upload> {
+    store.list_uploads(&UploadQuery { limit: 1_000, ..Default::default() }).await.unwrap()
+}
+
+async fn only_upload(store: &Store) -> Upload {
+    let mut uploads = all_uploads(store).await;
     assert_eq!(uploads.len(), 1, "{uploads:?}");
     uploads.remove(0)
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 
-use super::parameters::{Asked, BatchId, Edge, instant, no_such_batch, one_of, wrong};
+use super::parameters::{Asked, BatchId, Edge, instant, one_of, wrong};
 use super::{Api, ListResponse};
 use crate::model::{Batch, BatchOrder, BatchQuery, BatchStatus, Direction};
 use crate::serve::problem::{ErrorDetail, HTTPValidationError, Problem, ValidationError};
@@ -122,8 +122,9 @@ pub(super) async fn list(State(api): State<Arc<Api>>, asked: Asked) -> Result<Js
         }
         search(&mut query, one_of("search_fields", field, &SEARCH_FIELDS)?, value)?;
     }
-    let found = api.store()?.list_batches(&query).await?;
-    Ok(Json(ListResponse::new(found.batches, page, found.total)))
+    let store = api.store()?;
+    let (total, batches) = (store.count_batches(&query).await?, store.list_batches(&query).await?);
+    Ok(Json(ListResponse::new(batches, page, total)))
 }
 
 fn search(query: &mut BatchQuery, field: SearchField, value: &str) -> Result<(), ValidationError> {
@@ -161,5 +162,5 @@ fn search(query: &mut BatchQuery, field: SearchField, value: &str) -> Result<(),
     )
 )]
 pub(super) async fn get_by_id(State(api): State<Arc<Api>>, BatchId(id): BatchId) -> Result<Json<Batch>, Problem> {
-    api.store()?.batch(&id).await?.map(Json).ok_or_else(no_such_batch)
+    api.store()?.batch(&id).await?.map(Json).ok_or_else(Problem::no_such_batch)
 }

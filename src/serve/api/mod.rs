@@ -17,7 +17,6 @@ use axum::Router;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use utoipa::OpenApi as _;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{OpenApi, RefOr, SecurityRequirement};
@@ -29,26 +28,16 @@ use super::Shared;
 use super::problem::{ErrorDetail, HTTPValidationError, Problem};
 use crate::store::Store;
 
-/// Results and rejects that are being sent at a time: each has a page of rows in memory.
-const DOWNLOADS: usize = 16;
-
 /// What the handlers need.
 struct Api {
     shared: Arc<Shared>,
     /// Who changes what is changed here.
     identity: String,
-    downloads: Arc<Semaphore>,
 }
 
 impl Api {
     fn store(&self) -> Result<&Store, Problem> {
         self.shared.store()
-    }
-
-    /// A place among the downloads, to be held until the last byte is sent.
-    fn download(&self) -> Result<OwnedSemaphorePermit, Problem> {
-        let too_many = |_| Problem::too_many("too many downloads at a time; try again when one has ended", 5);
-        self.downloads.clone().try_acquire_owned().map_err(too_many)
     }
 }
 
@@ -91,8 +80,7 @@ struct Description;
 
 /// The calls, and what answers with their description.
 pub(super) fn routes(shared: &Arc<Shared>, identity: &str) -> (Router, MethodRouter) {
-    let downloads = Arc::new(Semaphore::new(DOWNLOADS));
-    let api = Arc::new(Api { shared: shared.clone(), identity: identity.to_owned(), downloads });
+    let api = Arc::new(Api { shared: shared.clone(), identity: identity.to_owned() });
     let (routes, mut description) = OpenApiRouter::with_openapi(Description::openapi())
         .routes(routes!(batches::list))
         .routes(routes!(batches::get_by_id, steering::update, steering::delete))

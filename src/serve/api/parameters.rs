@@ -131,12 +131,8 @@ impl<S: Send + Sync> FromRequestParts<S> for BatchId {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<BatchId, Problem> {
         let path = Path::<String>::from_request_parts(parts, state).await;
         let is_id = |id: &String| id.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
-        path.ok().map(|Path(id)| id).filter(is_id).map(BatchId).ok_or_else(no_such_batch)
+        path.ok().map(|Path(id)| id).filter(is_id).map(BatchId).ok_or_else(Problem::no_such_batch)
     }
-}
-
-pub(super) fn no_such_batch() -> Problem {
-    Problem::not_found("there is no such batch")
 }
 
 #[cfg(test)]

@@ -1,18 +1,14 @@
-//! What of a batch was not loaded, as a CSV for mending: the same file that was written beside the upload.
+//! What of a batch was not loaded, as a CSV for mending.
 
 use std::sync::Arc;
 
-use axum::body::{Body, Bytes};
 use axum::extract::State;
-use axum::http::{StatusCode, header};
-use axum::response::{IntoResponse as _, Response};
-use futures_util::stream::{self, StreamExt as _};
+use axum::response::Response;
 
 use super::Api;
-use super::parameters::{BatchId, no_such_batch};
+use super::parameters::BatchId;
+use crate::serve::downloads;
 use crate::serve::problem::{ErrorDetail, Problem};
-use crate::telemetry;
-use crate::worker::rejects_file;
 
 /// Download the rejects of a batch
 ///
@@ -31,25 +27,5 @@ use crate::worker::rejects_file;
     )
 )]
 pub(super) async fn rejects(State(api): State<Arc<Api>>, BatchId(id): BatchId) -> Result<Response, Problem> {
-    let (store, place) = (api.store()?, api.download()?);
-    let batch = store.batch(&id).await?.ok_or_else(no_such_batch)?;
-    if batch.error_message.is_some() {
-        let why = "the batch FAILED as a whole, and none of its rows is kept; its error_message tells why";
-        return Err(Problem::new(StatusCode::CONFLICT, why));
-    }
-    let columns = store.sent_columns(&id).await?.ok_or_else(no_such_batch)?;
-    let mut pieces = rejects_file(store, &id, &columns);
-    // Before the status is sent, so that a store that is away is told by it.
-    let first = pieces.next().await.unwrap_or(Ok(Bytes::new()))?;
-    let rest = pieces.inspect(move |piece| {
-        let _held = &place; // until the last byte is sent
-        if let Err(error) = piece {
-            tracing::error!(error = telemetry::chain(error), "the rejects of a batch broke off");
-        }
-    });
-    let headers = [
-        (header::CONTENT_TYPE, "text/csv; charset=utf-8".to_owned()),
-        (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{id}.rejects.csv\"")),
-    ];
-    Ok((headers, Body::from_stream(stream::once(async { Ok(first) }).chain(rest))).into_response())
+    downloads::rejects(&api.shared, &id).await
 }

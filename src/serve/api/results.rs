@@ -12,7 +12,7 @@ use futures_util::stream::{self, Stream, StreamExt as _};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::Api;
-use super::parameters::{Asked, BatchId, no_such_batch};
+use super::parameters::{Asked, BatchId};
 use crate::model::{BatchStatus, Request, RequestQuery};
 use crate::serve::problem::{ErrorDetail, HTTPValidationError, Problem};
 use crate::store::{Error, ErrorKind, Store};
@@ -129,8 +129,8 @@ pub(super) async fn results(
         status: asked.one("status")?.map(str::to_owned),
     };
     let has_none = asked.one("insights_status")?.is_some();
-    let (store, place) = (api.store()?.clone(), api.download()?);
-    let batch = store.batch(&batch_id).await?.ok_or_else(no_such_batch)?;
+    let (store, place) = (api.store()?.clone(), api.shared.downloads.begin()?);
+    let batch = store.batch(&batch_id).await?.ok_or_else(Problem::no_such_batch)?;
     let rows = if has_none || batch.status == BatchStatus::Failed { 0 } else { batch.rows_read };
     let mut pages =
         Pages { store, batch_id, query, rows, after: 0, limit: FIRST_PAGE, is_first: true, has_items: false };

@@ -10,9 +10,9 @@ use axum::http::{HeaderMap, StatusCode, header};
 use chrono::{DateTime, Utc};
 
 use super::Api;
-use super::parameters::{BatchId, Edge, instant, no_such_batch};
-use crate::model::{Action, Batch, Steered, Steering};
-use crate::serve::problem::{ErrorDetail, HTTPValidationError, Problem, ValidationError};
+use super::parameters::{BatchId, Edge, instant};
+use crate::model::{Action, Batch, Steering};
+use crate::serve::problem::{ErrorDetail, HTTPValidationError, Problem, ValidationError, steered};
 
 /// What of a batch is to be changed; what is left out stays as it is.
 #[derive(Debug, Default, serde::Deserialize, utoipa::ToSchema)]
@@ -98,7 +98,7 @@ pub(super) async fn update(
     }
     match batch {
         Some(batch) => Ok(Json(batch)),
-        None => api.store()?.batch(&id).await?.map(Json).ok_or_else(no_such_batch),
+        None => api.store()?.batch(&id).await?.map(Json).ok_or_else(Problem::no_such_batch),
     }
 }
 
@@ -148,13 +148,6 @@ fn unreadable(status: StatusCode) -> Problem {
 
 async fn steer(api: &Api, batch_id: &str, action: Action, reason: Option<String>) -> Result<Batch, Problem> {
     let steering = Steering { action, by: api.identity.clone(), reason };
-    match api.store()?.steer(batch_id, &steering).await? {
-        Steered::Done(batch) | Steered::Unchanged(batch) => Ok(batch),
-        Steered::Unknown => Err(no_such_batch()),
-        Steered::Refused { why, .. } => Err(Problem::new(StatusCode::CONFLICT, why)),
-        Steered::Invalid { why } => {
-            let name = if action == Action::Cancel { "delete_reason" } else { "expires_on" };
-            Err(ValidationError::new("body", name, why).into())
-        }
-    }
+    let field = if action == Action::Cancel { "delete_reason" } else { "expires_on" };
+    steered(api.store()?.steer(batch_id, &steering).await?, field)
 }

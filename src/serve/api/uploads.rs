@@ -38,6 +38,7 @@ pub(super) async fn list(State(api): State<Arc<Api>>, asked: Asked) -> Result<Js
         offset: page.offset(),
         limit: page.size,
     };
-    let found = api.store()?.list_uploads(&query).await?;
-    Ok(Json(ListResponse::new(found.uploads, page, found.total)))
+    let store = api.store()?;
+    let (total, uploads) = (store.count_uploads(&query).await?, store.list_uploads(&query).await?);
+    Ok(Json(ListResponse::new(uploads, page, total)))
 }

@@ -4,14 +4,16 @@ use std::sync::Arc;
 
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse as _, Response};
-use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use maud::{Markup, html};
 
 use super::layout::{Frame, Here};
+use super::timeline::{self, History};
 use super::viewer::Viewer;
-use super::{Page, Problem, show, steer};
-use crate::model::{Batch, BatchEvent, FileCode, Reject, Request, RowCode};
+use super::{NoPage, Page, show, steer};
+use crate::model::{Batch, FileCode, Reject, Request, RowCode};
+use crate::serve::downloads;
+use crate::serve::problem::Problem;
 use crate::store::Finding;
 
 /// Rows shown of those that were not loaded, and of all.
@@ -20,11 +22,20 @@ const FIRST_ROWS: u32 = 5;
 /// Other batches shown with the same content.
 const SAME: u32 = 20;
 
+/// The rows that were not loaded, for mending, to whoever may look.
+pub(super) async fn rejects(
+    State(page): State<Arc<Page>>,
+    _viewer: Viewer,
+    Path(batch_id): Path<String>,
+) -> Result<Response, NoPage> {
+    Ok(downloads::rejects(&page.shared, &batch_id).await?)
+}
+
 pub(super) async fn show(
     State(page): State<Arc<Page>>,
     viewer: Viewer,
     Path(batch_id): Path<String>,
-) -> Result<Response, Problem> {
+) -> Result<Response, NoPage> {
     let frame = Frame::of(&page, &viewer).await?;
     let content = content(&page, &viewer, &frame, &batch_id, None).await?;
     Ok(frame.show(Here::Batch, &batch_id, &content).into_response())
@@ -37,18 +48,18 @@ pub(super) async fn content(
     frame: &Frame<'_>,
     batch_id: &str,
     wrong: Option<&str>,
-) -> Result<Markup, Problem> {
+) -> Result<Markup, NoPage> {
     let store = frame.store;
-    let batch = store.batch(batch_id).await?.ok_or(Problem::Missing("There is no batch with this id."))?;
+    let batch = store.batch(batch_id).await?.ok_or_else(Problem::no_such_batch)?;
     let findings = store.findings(batch_id).await?;
     let rejects = store.rejects(batch_id, 0, REJECTS).await?;
     let rows = store.requests(batch_id, 0, FIRST_ROWS).await?;
     let same = store.same_content(batch_id, SAME).await?;
-    let events = store.events(batch_id).await?;
+    let history = History { events: store.events(batch_id).await?, upload: store.upload(batch.upload_id).await? };
     let zone = page.installation.time_zone;
     Ok(html! {
         p.crumbs { a href="/" { "Batches" } }
-        h1 { (batch.upload_filename.as_deref().unwrap_or("no name")) }
+        h1 { (show::file_name(batch.upload_filename.as_deref().unwrap_or("no name"))) }
         p.subtitle {
             (show::status(batch.status.as_str())) " "
             span { "batch " b { (batch.batch_id) } } " "
@@ -58,13 +69,19 @@ pub(super) async fn content(
         div.columns {
             div.main {
                 (outcome(&batch))
+                @if let Some(at) = batch.purged_at {
+                    section.card aria-labelledby="purged" {
+                        h2 #purged { "Its rows are purged" }
+                        p { "They were deleted on " (show::time(at, zone)) ", having been kept for as long as they may be. The numbers stay." }
+                    }
+                }
                 @if !findings.is_empty() { (reasons(&findings)) }
                 @if !rejects.is_empty() { (not_loaded(&batch, &rejects)) }
                 @if !rows.is_empty() { (first_rows(&rows)) }
             }
             div.side {
                 @if viewer.may_steer() { (steer::forms(&batch)) }
-                (timeline(&batch, &events, zone))
+                (timeline::show(page, &batch, &history))
                 (facts(&batch))
                 @if !same.is_empty() { (others(&batch, &same, zone)) }
             }
@@ -113,7 +130,10 @@ fn not_loaded(batch: &Batch, rejects: &[Reject]) -> Markup {
     let all: u64 = ["DUPLICATE", "SKIPPED", "INVALID"].into_iter().map(|status| batch.count(status)).sum();
     html! {
         section aria-labelledby="rejects" {
-            h2 #rejects { "Rows not loaded" }
+            div.row.head {
+                h2 #rejects { "Rows not loaded" }
+                a.button href={ "/batches/" (batch.batch_id) "/rejects.csv" } download { "Download " (if all == 1 { "it" } else { "all" }) ", to mend" }
+            }
             table.cards.plain role="table" {
                 thead role="rowgroup" {
                     tr role="row" {
@@ -132,12 +152,14 @@ fn not_loaded(batch: &Batch, rejects: &[Reject]) -> Markup {
                     }
                 }
             }
-            @if all > rejects.len() as u64 { p.muted.more { "The first " (rejects.len()) " of " (show::grouped(all)) ". All of them, to mend: " code { "batchdrop rejects " (batch.batch_id) } } }
+            @if all > rejects.len() as u64 { p.muted.more { "The first " (rejects.len()) " of " (show::grouped(all)) "." } }
         }
     }
 }
 
 fn first_rows(rows: &[Request]) -> Markup {
+    let variables = rows.iter().filter_map(|row| row.request_variables.as_object()).map(|object| object.len()).max();
+    let variables = variables.unwrap_or(0);
     html! {
         section aria-labelledby="rows" {
             h2 #rows { "The first rows, as they were read" }
@@ -147,7 +169,6 @@ fn first_rows(rows: &[Request]) -> Markup {
                         th.number role="columnheader" scope="col" { "Line" }
                         th role="columnheader" scope="col" { "Target" }
                         th role="columnheader" scope="col" { "Status" }
-                        th role="columnheader" scope="col" { "Variables" }
                     }
                 }
                 tbody role="rowgroup" {
@@ -156,54 +177,12 @@ fn first_rows(rows: &[Request]) -> Markup {
                             td.number role="cell" data-label="Line" { (show::grouped(u64::from(row.line))) }
                             td role="cell" data-label="Target" { (show::target(&row.target)) }
                             td role="cell" data-label="Status" { (show::request_status(&row.request_status)) }
-                            td.wide role="cell" data-label="Variables" {
-                                @let names = row.request_variables.as_object().map(|object| object.len()).unwrap_or(0);
-                                span.muted { (show::counted(names as u64, "value, not shown", "values, not shown")) }
-                            }
                         }
                     }
                 }
             }
+            @if variables > 0 { p.muted.more { "Each has " (show::counted(variables as u64, "variable", "variables")) ", not shown here." } }
         }
-    }
-}
-
-/// What happened, by whose doing.
-fn timeline(batch: &Batch, events: &[BatchEvent], zone: Tz) -> Markup {
-    let step = |at: DateTime<Utc>, what: &str, more: Markup| {
-        html! { li { span.what { (what) } (show::time(at, zone)) (more) } }
-    };
-    let took = |from, to| html! { span.under { "after " (show::between(from, to)) } };
-    html! {
-        section aria-labelledby="timeline" {
-            h2 #timeline { "What happened" }
-            ol.timeline.card {
-                (step(batch.seen_at, "Seen in the bucket", html! {}))
-                (step(batch.claimed_at, "Taken by a worker", took(batch.seen_at, batch.claimed_at)))
-                @for event in events {
-                    (step(event.at, word_of(&event.event), html! {
-                        @if event.sequence == 0 { (took(batch.claimed_at, batch.created_at)) }
-                        @if let Some(actor) = &event.actor { span.under { "by " (actor) } }
-                        @if let Some(until) = event.expires_on { @if event.event == "EXPIRY_SET" { span.under { "at " (show::time(until, zone)) } } }
-                        @if let (Some(reason), true) = (&event.reason, event.sequence > 0) { p.reason { (reason) } }
-                    }))
-                }
-            }
-        }
-    }
-}
-
-/// An event of a batch, for people. The set may grow.
-fn word_of(event: &str) -> &str {
-    match event {
-        "PUBLISHED" => "Published",
-        "FAILED" => "Failed",
-        "HELD" => "Held",
-        "RESUMED" => "Resumed",
-        "CANCELED" => "Canceled",
-        "EXPIRY_SET" => "Expiry set",
-        "EXPIRED" => "Expired",
-        other => other,
     }
 }
 

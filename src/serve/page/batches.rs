@@ -11,12 +11,11 @@ use maud::{Markup, html};
 use serde::Deserialize;
 
 use super::layout::{Frame, Here};
+use super::paging::{PAGE, Paging, choice};
 use super::viewer::Viewer;
-use super::{Page, Problem, show, uploads};
+use super::{NoPage, Page, show, uploads};
 use crate::model::{Batch, BatchQuery, BatchStatus};
 
-/// Batches on a page.
-const PAGE: u32 = 50;
 const STATUSES: [&str; 5] = ["ACTIVE", "PAUSED", "FAILED", "CANCELED", "EXPIRED"];
 
 /// What is looked for, as the form sends it: what is left blank does not count, and neither does what makes no sense.
@@ -32,33 +31,15 @@ pub(super) struct Filter {
 }
 
 impl Filter {
-    /// The fields that choose, as they stand in an address.
-    fn fields(&self) -> [(&'static str, &str); 5] {
-        [
+    fn paging(&self) -> Paging<'_> {
+        let fields = vec![
             ("name", self.name.trim()),
-            ("campaign", &self.campaign),
+            ("campaign", self.campaign.as_str()),
             ("status", &self.status),
             ("from", &self.from),
             ("to", &self.to),
-        ]
-    }
-
-    fn is_blank(&self) -> bool {
-        self.fields().iter().all(|(_, value)| value.is_empty())
-    }
-
-    /// From 1.
-    fn page(&self) -> u64 {
-        self.page.parse().unwrap_or(1).clamp(1, 1_000_000)
-    }
-
-    /// The address of another page of the same.
-    fn address_of(&self, page: u64) -> String {
-        let page = page.to_string();
-        let fields = self.fields().into_iter().chain([("page", page.as_str())]).filter(|(_, value)| !value.is_empty());
-        let encode = |text| percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC);
-        let pairs: Vec<_> = fields.map(|(name, value)| format!("{name}={}", encode(value))).collect();
-        format!("/?{}", pairs.join("&"))
+        ];
+        Paging { path: "/", fields, page: &self.page }
     }
 
     fn query(&self, zone: Tz) -> BatchQuery {
@@ -70,7 +51,7 @@ impl Filter {
             status: BatchStatus::parse(&self.status),
             created_from: day(&self.from).and_then(|day| beginning_of(day, zone)),
             created_before: day(&self.to).and_then(|day| beginning_of(day.succ_opt()?, zone)),
-            offset: (self.page() - 1) * u64::from(PAGE),
+            offset: self.paging().offset(),
             limit: PAGE,
             ..BatchQuery::default()
         }
@@ -87,28 +68,29 @@ pub(super) async fn list(
     State(page): State<Arc<Page>>,
     viewer: Viewer,
     Query(filter): Query<Filter>,
-) -> Result<Response, Problem> {
+) -> Result<Response, NoPage> {
     let frame = Frame::of(&page, &viewer).await?;
-    let found = frame.store.list_batches(&filter.query(page.installation.time_zone)).await?;
+    let query = filter.query(page.installation.time_zone);
+    let (total, batches) = (frame.store.count_batches(&query).await?, frame.store.list_batches(&query).await?);
     let spoilt: Vec<&str> =
-        found.batches.iter().filter(|batch| batch.count("INVALID") > 0).map(|batch| batch.batch_id.as_str()).collect();
+        batches.iter().filter(|batch| batch.count("INVALID") > 0).map(|batch| batch.batch_id.as_str()).collect();
     let first_invalid = frame.store.first_invalid(&spoilt).await?;
     let first_invalid: BTreeMap<String, (u32, String)> =
         first_invalid.into_iter().map(|first| (first.batch_id, (first.line, first.message))).collect();
-    let is_empty = found.total == 0 && filter.is_blank();
+    let is_empty = total == 0 && filter.paging().is_blank();
     let working = uploads::working(&frame).await?;
     let content = html! {
-        h1 { "Batches" @if found.total > 0 { " " span.total { (show::grouped(found.total)) } } }
+        h1 { "Batches" @if total > 0 { " " span.total { (show::grouped(total)) } } }
         (working)
         @if !is_empty { (form(&page, &filter)) }
         section #batches aria-label="Batches" {
             @if is_empty {
                 (nothing_yet(frame.bucket))
-            } @else if found.batches.is_empty() {
+            } @else if batches.is_empty() {
                 div.empty { p { "No batch is like that." } p { a href="/" { "Show all batches" } } }
             } @else {
-                (table(&page, &found.batches, &first_invalid))
-                (pages(&filter, found.total))
+                (table(&page, &batches, &first_invalid))
+                (filter.paging().links(total))
             }
         }
     };
@@ -123,38 +105,13 @@ fn form(page: &Page, filter: &Filter) -> Markup {
     html! {
         form #filters .filters role="search" aria-label="Filter batches" method="get" action="/" data-keep {
             div.field.wide { label for="name" { "File name" } input #name type="search" name="name" value=(filter.name) autocomplete="off"; }
-            (choice("campaign", "Campaign", &campaigns, &filter.campaign))
-            (choice("status", "Status", &STATUSES, &filter.status))
+            (choice("campaign", "Campaign", "all", &campaigns, &filter.campaign))
+            (choice("status", "Status", "all", &STATUSES, &filter.status))
             div.field { label for="from" { "From" } input #from type="date" name="from" value=(filter.from); }
             div.field { label for="to" { "To" } input #to type="date" name="to" value=(filter.to); }
             div.buttons {
                 button type="submit" { "Filter" }
-                @if !filter.is_blank() { a href="/" { "Show all" } }
-            }
-        }
-    }
-}
-
-fn choice(name: &str, label: &str, words: &[&str], chosen: &str) -> Markup {
-    html! {
-        div.field {
-            label for=(name) { (label) }
-            select id=(name) name=(name) {
-                option value="" { "all" }
-                @for word in words { option value=(word) selected[*word == chosen] { (word) } }
-            }
-        }
-    }
-}
-
-fn pages(filter: &Filter, total: u64) -> Markup {
-    let (page, last) = (filter.page(), total.div_ceil(u64::from(PAGE)));
-    html! {
-        @if last > 1 {
-            nav.pages aria-label="Pages of batches" {
-                @if page > 1 { a href=(filter.address_of(page - 1)) rel="prev" { "Newer" } } @else { span {} }
-                span.muted { "page " (show::grouped(page)) " of " (show::grouped(last)) }
-                @if page < last { a href=(filter.address_of(page + 1)) rel="next" { "Older" } } @else { span {} }
+                @if !filter.paging().is_blank() { a href="/" { "Show all" } }
             }
         }
     }
@@ -176,7 +133,7 @@ fn table(page: &Page, batches: &[Batch], first_invalid: &BTreeMap<String, (u32, 
                     tr role="row" id={ "batch-" (batch.batch_id) } {
                         td.when role="cell" data-label="Received" { (show::time(batch.seen_at, zone)) }
                         td.file role="cell" data-label="File" {
-                            a href={ "/batches/" (batch.batch_id) } { (show::file_name(batch.upload_filename.as_deref().unwrap_or("no name"))) }
+                            a.name href={ "/batches/" (batch.batch_id) } { (show::file_name(batch.upload_filename.as_deref().unwrap_or("no name"))) }
                             span.under { (batch.campaign_name) }
                         }
                         td.id role="cell" data-label="Batch" { (batch.batch_id) }
@@ -226,19 +183,6 @@ fn nothing_yet(bucket: &str) -> Markup {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn filter() -> Filter {
-        Filter { name: " late & co ".into(), status: "FAILED".into(), page: "3".into(), ..Filter::default() }
-    }
-
-    #[test]
-    fn another_page_is_of_the_same_filter() {
-        assert_eq!(filter().address_of(4), "/?name=late%20%26%20co&status=FAILED&page=4");
-        assert_eq!(filter().query(Tz::UTC).offset, 100);
-        for page in ["", "0", "-1", "x"] {
-            assert_eq!(Filter { page: page.into(), ..Filter::default() }.query(Tz::UTC).offset, 0, "{page}");
-        }
-    }
 
     #[test]
     fn days_are_those_of_the_time_zone() {

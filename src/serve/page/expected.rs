@@ -9,7 +9,7 @@ use maud::{Markup, html};
 use super::alarms::Alarm;
 use super::layout::{Frame, Here};
 use super::viewer::Viewer;
-use super::{Page, Problem, show};
+use super::{NoPage, Page, show};
 use crate::model::{ExpectedFile, ExpectedNow, ExpectedQuery, ExpectedStatus};
 
 /// Due times shown.
@@ -33,7 +33,7 @@ pub(super) fn alarm(all: &[ExpectedNow]) -> Option<Alarm> {
     (!names.is_empty()).then(|| Alarm::new(what, why))
 }
 
-pub(super) async fn list(State(page): State<Arc<Page>>, viewer: Viewer) -> Result<Response, Problem> {
+pub(super) async fn list(State(page): State<Arc<Page>>, viewer: Viewer) -> Result<Response, NoPage> {
     let frame = Frame::of(&page, &viewer).await?;
     let asked = ExpectedQuery { bucket: Some(frame.bucket.to_owned()), limit: SHOWN, ..Default::default() };
     let files = frame.store.expected_files(&asked).await?.files;

@@ -6,7 +6,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use super::alarms::Alarm;
 use super::assets::{ICON, SCRIPT, STYLE};
 use super::viewer::Viewer;
-use super::{Page, Problem, alarms, expected, show};
+use super::{NoPage, Page, alarms, expected, show};
 use crate::model::ExpectedNow;
 use crate::store::{Backlog, Store};
 
@@ -35,7 +35,7 @@ impl<'p> Frame<'p> {
     ///
     /// # Errors
     /// The store is not open yet, or does not answer.
-    pub(super) async fn of(page: &'p Page, viewer: &'p Viewer) -> Result<Frame<'p>, Problem> {
+    pub(super) async fn of(page: &'p Page, viewer: &'p Viewer) -> Result<Frame<'p>, NoPage> {
         let (store, bucket) = page.opened()?;
         let backlog = store.backlog(bucket).await?;
         let expected = store.expected_now(bucket).await?;
@@ -134,13 +134,13 @@ pub(super) fn bare(title: &str, content: &Markup) -> Html<String> {
     document(title, None, &html! { header.top { div.bar-of-top { (brand()) } } (content) })
 }
 
-/// A page that says why there is no other; a script looks for the other.
-pub(super) fn plain(title: &str, text: &str) -> Html<String> {
+/// A page that says why there is no other; where that comes by itself, a script looks for it.
+pub(super) fn plain(title: &str, text: &str, comes_by_itself: bool) -> Html<String> {
     let body = html! {
         header.top { div.bar-of-top { (brand()) } }
         main #main .narrow { h1 { (title) } p { (text) } p { a href="/" { "All batches" } } }
     };
-    document(title, Some(4), &body)
+    document(title, comes_by_itself.then_some(4), &body)
 }
 
 fn document(title: &str, fresh_seconds: Option<u32>, body: &Markup) -> Html<String> {

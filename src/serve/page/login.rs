@@ -1,17 +1,18 @@
 //! Logging in with a token, under a name by which what one does is recorded.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
-use axum::extract::{Form, Query, State};
+use axum::extract::{ConnectInfo, Form, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{Html, IntoResponse as _, Redirect, Response};
 use chrono::Utc;
 use maud::{Markup, html};
 use serde::Deserialize;
 
-use super::session::May;
 use super::{Page, layout, session};
 use crate::serve::origin;
+use crate::serve::problem::Problem;
 
 #[derive(Deserialize)]
 pub(super) struct Wanted {
@@ -29,7 +30,7 @@ pub(super) struct Credentials {
 
 pub(super) async fn form(State(page): State<Arc<Page>>, Query(wanted): Query<Wanted>) -> Response {
     let next = within(wanted.next);
-    if page.is_open() {
+    if page.access.is_open() {
         return Redirect::to(&next).into_response();
     }
     show(&next, "", None).into_response()
@@ -37,6 +38,7 @@ pub(super) async fn form(State(page): State<Arc<Page>>, Query(wanted): Query<Wan
 
 pub(super) async fn login(
     State(page): State<Arc<Page>>,
+    ConnectInfo(client): ConnectInfo<SocketAddr>,
     headers: HeaderMap,
     Form(shown): Form<Credentials>,
 ) -> Response {
@@ -50,10 +52,14 @@ pub(super) async fn login(
         return (StatusCode::UNPROCESSABLE_ENTITY, show(&next, name, Some(&wrong))).into_response();
     }
     let token = shown.token.trim();
-    // Both are compared in any case, so that the time taken does not tell which one it was.
-    let [may_steer, may_look] =
-        [&page.write_token, &page.read_token].map(|own| own.as_ref().filter(|own| own.is(token.as_bytes())));
-    let Some((token, may)) = may_steer.map(|own| (own, May::Steer)).or(may_look.map(|own| (own, May::Look))) else {
+    // Before the token is looked at, so that nobody can go on guessing.
+    if let Err(seconds) = page.logins.check(client.ip()) {
+        let text = format!("Too many tries to log in from your address. The next one may come in {seconds} s.");
+        let problem = Problem::too_many(&text, seconds);
+        let wrong = Wrong { field: "token", text: &text };
+        return problem.with_body(show(&next, name, Some(&wrong)));
+    }
+    let Some((token, may)) = page.access.known(token.as_bytes()) else {
         let wrong = Wrong { field: "token", text: "This is not a token of this worker. Ask whoever runs it." };
         return (StatusCode::UNAUTHORIZED, show(&next, name, Some(&wrong))).into_response();
     };
@@ -74,12 +80,12 @@ fn within(next: Option<String>) -> String {
 }
 
 /// What is wrong with one of the fields.
-struct Wrong {
+struct Wrong<'a> {
     field: &'static str,
-    text: &'static str,
+    text: &'a str,
 }
 
-fn show(next: &str, name: &str, wrong: Option<&Wrong>) -> Html<String> {
+fn show(next: &str, name: &str, wrong: Option<&Wrong<'_>>) -> Html<String> {
     let wrong_in = |field: &str| wrong.filter(|wrong| wrong.field == field);
     layout::bare(
         "Log in",
@@ -103,7 +109,7 @@ fn show(next: &str, name: &str, wrong: Option<&Wrong>) -> Html<String> {
     )
 }
 
-fn field(name: &str, label: &str, input: Markup, hint: &str, wrong: Option<&Wrong>) -> Markup {
+fn field(name: &str, label: &str, input: Markup, hint: &str, wrong: Option<&Wrong<'_>>) -> Markup {
     html! {
         div.field {
             label for=(name) { (label) }

@@ -18,28 +18,37 @@ mod batch;
 mod batches;
 mod expected;
 mod layout;
+mod ledger;
 mod login;
+mod paging;
 mod session;
 mod show;
 mod steer;
+mod timeline;
 mod uploads;
 mod viewer;
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use chrono_tz::Tz;
+use governor::Quota;
 
 use super::Shared;
-use super::access::Token;
+use super::access::Access;
+use super::guard::Pace;
 use super::origin;
-use crate::store::{self, Store};
-use crate::telemetry;
+use super::problem::Problem;
+use crate::store::Store;
+
+/// Tries to log in that a client's address has, of which one comes back every six seconds.
+const LOGINS_A_MINUTE: NonZeroU32 = NonZeroU32::new(10).expect("more than none");
 
 /// What the page tells of this installation.
 #[derive(Debug, Clone)]
@@ -50,16 +59,16 @@ pub struct Installation {
     pub time_zone: Tz,
     /// The campaigns' names, to filter by.
     pub campaigns: Vec<String>,
+    /// Under what answers are written in the bucket, such as `results/`; `None` where they are switched off.
+    pub results: Option<String>,
 }
 
 /// What the pages are made of.
 pub(super) struct Page {
-    pub(super) shared: Arc<Shared>,
-    pub(super) installation: Installation,
-    /// Lets one look.
-    pub(super) read_token: Option<Token>,
-    /// Lets one steer.
-    pub(super) write_token: Option<Token>,
+    shared: Arc<Shared>,
+    installation: Installation,
+    access: Arc<Access>,
+    logins: Pace,
 }
 
 /// Only what the binary holds, from here; nothing written into a page is ever run.
@@ -72,6 +81,7 @@ pub(super) fn routes(page: Page) -> Router {
     Router::new()
         .route("/", get(batches::list))
         .route("/batches/{batch_id}", get(batch::show))
+        .route("/batches/{batch_id}/rejects.csv", get(batch::rejects))
         .route("/batches/{batch_id}/{action}", post(steer::steer))
         .route("/uploads", get(uploads::list))
         .route("/expected", get(expected::list))
@@ -86,16 +96,14 @@ pub(super) fn routes(page: Page) -> Router {
 /// Turns away what comes from elsewhere, and says to browsers what they may do with what they get.
 async fn guard(State(page): State<Arc<Page>>, request: Request, next: Next) -> Response {
     let headers = request.headers();
-    let changes_nothing = matches!(*request.method(), Method::GET | Method::HEAD);
-    let mut response = if page.is_open() && !origin::names_loopback(headers) {
-        let text =
-            "Without a token, this page answers under http://127.0.0.1, http://[::1] and http://localhost alone.\n";
-        (StatusCode::FORBIDDEN, text).into_response()
-    } else if !changes_nothing && !origin::is_same(headers) {
-        let text = "This was not sent by a form of this page. Programs use the API.\n";
-        (StatusCode::FORBIDDEN, text).into_response()
-    } else {
-        next.run(request).await
+    let is_ours = request.method().is_safe() || origin::is_same(headers);
+    let mut response = match page.access.check_name(headers) {
+        Err(problem) => NoPage(problem).into_response(),
+        Ok(()) if !is_ours => {
+            let why = "this was not sent by a form of this page; programs use the API";
+            NoPage(Problem::forbidden(why)).into_response()
+        }
+        Ok(()) => next.run(request).await,
     };
     // In place of the stricter ones that `serve::guard` gives to what says nothing; the others are left to it.
     let headers = response.headers_mut();
@@ -107,55 +115,43 @@ async fn guard(State(page): State<Arc<Page>>, request: Request, next: Next) -> R
 }
 
 impl Page {
-    /// Whether anybody who can reach it may look and steer: only on a loopback address, and without tokens.
-    fn is_open(&self) -> bool {
-        self.read_token.is_none() && self.write_token.is_none()
+    pub(super) fn new(shared: Arc<Shared>, installation: Installation, access: Arc<Access>) -> Page {
+        Page { shared, installation, access, logins: Pace::new(Quota::per_minute(LOGINS_A_MINUTE)) }
     }
 
     /// The store, and the bucket's name in the ledger.
     fn opened(&self) -> Result<&(Store, String), Problem> {
-        self.shared.opened.get().ok_or(Problem::Starting)
+        self.shared.opened()
     }
 }
 
-/// Why there is no page to show.
-enum Problem {
-    /// The worker still waits for its bucket and its store.
-    Starting,
-    /// What was asked for is not there.
-    Missing(&'static str),
-    /// Whoever asks may only look.
-    MayOnlyLook,
-    /// The store did not answer.
-    Store(store::Error),
-}
+/// Why there is no page to show, told by one.
+struct NoPage(Problem);
 
-impl From<store::Error> for Problem {
-    fn from(error: store::Error) -> Self {
-        Problem::Store(error)
+impl<P: Into<Problem>> From<P> for NoPage {
+    fn from(problem: P) -> Self {
+        NoPage(problem.into())
     }
 }
 
-impl IntoResponse for Problem {
+impl IntoResponse for NoPage {
     fn into_response(self) -> Response {
-        let (status, title, text) = match self {
-            Problem::Starting => (
-                StatusCode::SERVICE_UNAVAILABLE,
-                "Starting",
-                "The bucket and the store are not both open yet. The worker's log tells which it waits for; this page comes by itself.",
-            ),
-            Problem::Missing(what) => (StatusCode::NOT_FOUND, "Not here", what),
-            Problem::MayOnlyLook => (
-                StatusCode::FORBIDDEN,
-                "You may only look",
-                "You are logged in with the read token. Log out, and in again with the write token.",
-            ),
-            Problem::Store(error) => {
-                tracing::warn!(error = telemetry::chain(&error), "a page could not be shown");
-                let text = "The store does not answer. The worker's log tells why; this page tries again by itself.";
-                (StatusCode::SERVICE_UNAVAILABLE, "No answer", text)
-            }
+        let status = self.0.status();
+        let (title, comes_by_itself) = match status {
+            StatusCode::NOT_FOUND => ("Not here", false),
+            StatusCode::FORBIDDEN => ("Not allowed", false),
+            StatusCode::SERVICE_UNAVAILABLE => ("Not now", true),
+            StatusCode::TOO_MANY_REQUESTS => ("Too much at a time", false),
+            _ => ("No answer", false),
         };
-        (status, layout::plain(title, text)).into_response()
+        self.0.with_body(layout::plain(title, &sentence(&self.0.text()), comes_by_itself))
     }
+}
+
+/// What a problem says, as a sentence.
+fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    let first: String = letters.next().into_iter().flat_map(char::to_uppercase).collect();
+    let end = if text.ends_with(['.', '!', '?']) { "" } else { "." };
+    format!("{first}{}{end}", letters.as_str())
 }

@@ -11,8 +11,9 @@ use serde::Deserialize;
 use super::batch;
 use super::layout::{Frame, Here};
 use super::viewer::Viewer;
-use super::{Page, Problem};
-use crate::model::{Action, Batch, BatchStatus, Steered, Steering};
+use super::{NoPage, Page};
+use crate::model::{Action, Batch, BatchStatus, Steering};
+use crate::serve::problem::{self, Problem};
 
 /// What the forms send.
 #[derive(Deserialize)]
@@ -26,26 +27,24 @@ pub(super) async fn steer(
     viewer: Viewer,
     Path((batch_id, word)): Path<(String, String)>,
     Form(wish): Form<Wish>,
-) -> Result<Response, Problem> {
+) -> Result<Response, NoPage> {
     viewer.steers()?;
     let action = match word.as_str() {
         "hold" => Action::Hold,
         "resume" => Action::Resume,
         "cancel" => Action::Cancel,
-        _ => return Err(Problem::Missing("A batch can be held, resumed or canceled.")),
+        _ => return Err(Problem::not_found("a batch can be held, resumed or canceled").into()),
     };
     let frame = Frame::of(&page, &viewer).await?;
     let steering = Steering { action, by: viewer.name.clone(), reason: Some(wish.reason) };
-    let (status, why) = match frame.store.steer(&batch_id, &steering).await? {
-        Steered::Done(_) | Steered::Unchanged(_) => {
-            return Ok(Redirect::to(&format!("/batches/{batch_id}")).into_response());
-        }
-        Steered::Refused { why, .. } => (StatusCode::CONFLICT, why),
-        Steered::Invalid { why } => (StatusCode::UNPROCESSABLE_ENTITY, why),
-        Steered::Unknown => return Err(Problem::Missing("There is no batch with this id.")),
+    let problem = match problem::steered(frame.store.steer(&batch_id, &steering).await?, "reason") {
+        Ok(_) => return Ok(Redirect::to(&format!("/batches/{batch_id}")).into_response()),
+        Err(problem) if problem.status() == StatusCode::NOT_FOUND => return Err(problem.into()),
+        Err(problem) => problem,
     };
-    let content = batch::content(&page, &viewer, &frame, &batch_id, Some(&why)).await?;
-    Ok((status, frame.show_still(Here::Batch, &batch_id, &content)).into_response())
+    // Told where it was wished.
+    let content = batch::content(&page, &viewer, &frame, &batch_id, Some(&problem.text())).await?;
+    Ok(problem.with_body(frame.show_still(Here::Batch, &batch_id, &content)))
 }
 
 /// The forms that make sense for where the batch stands; none for what is over.

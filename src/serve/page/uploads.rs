@@ -1,36 +1,110 @@
-//! The ledger: what is worked on, what waits, and what was refused.
+//! Uploads: what is worked on, what waits, what was refused, and whatever else is looked for in the ledger.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::{Form, State};
+use axum::extract::{Form, Query, State};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use maud::{Markup, html};
 use serde::Deserialize;
 
 use super::layout::{Frame, Here};
+use super::paging::{PAGE, Paging, choice};
 use super::viewer::Viewer;
-use super::{Page, Problem, show};
-use crate::model::{FileCode, Upload};
+use super::{NoPage, Page, ledger, show};
+use crate::model::{FileCode, Upload, UploadQuery, UploadStatus};
+use crate::serve::problem::Problem;
 use crate::store::Requeued;
 use crate::telemetry::progress;
 
 /// Uploads shown of each kind.
 const SHOWN: u32 = 50;
 
-pub(super) async fn list(State(page): State<Arc<Page>>, viewer: Viewer) -> Result<Response, Problem> {
+/// What is looked for, as the form sends it: what is left blank does not count, and neither does what makes no sense.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Filter {
+    name: String,
+    status: String,
+    page: String,
+}
+
+impl Filter {
+    fn paging(&self) -> Paging<'_> {
+        Paging {
+            path: "/uploads",
+            fields: vec![("name", self.name.trim()), ("status", &self.status)],
+            page: &self.page,
+        }
+    }
+
+    fn query(&self) -> UploadQuery {
+        let name = self.name.trim();
+        UploadQuery {
+            status: UploadStatus::parse(&self.status),
+            key: (!name.is_empty()).then(|| name.to_owned()),
+            offset: self.paging().offset(),
+            limit: PAGE,
+        }
+    }
+}
+
+/// What is to be looked after, or what is looked for.
+pub(super) async fn list(
+    State(page): State<Arc<Page>>,
+    viewer: Viewer,
+    Query(filter): Query<Filter>,
+) -> Result<Response, NoPage> {
     let frame = Frame::of(&page, &viewer).await?;
-    let working = working(&frame).await?;
-    let waiting = frame.store.uploads(Some("WAITING"), SHOWN).await?;
+    let shown = if filter.paging().is_blank() {
+        open_and_refused(&page, &viewer, &frame).await?
+    } else {
+        found(&page, &viewer, &frame, &filter).await?
+    };
+    let content = html! { h1 { "Uploads" } (form(&filter)) (shown) };
+    Ok(frame.show(Here::Uploads, "Uploads", &content).into_response())
+}
+
+fn form(filter: &Filter) -> Markup {
+    html! {
+        form #filters .filters role="search" aria-label="Find uploads" method="get" action="/uploads" data-keep {
+            div.field.wide { label for="name" { "File name" } input #name type="search" name="name" value=(filter.name) autocomplete="off"; }
+            (choice("status", "Status", "open and refused", &UploadStatus::ALL.map(UploadStatus::as_str), &filter.status))
+            div.buttons {
+                button type="submit" { "Find" }
+                @if !filter.paging().is_blank() { a href="/uploads" { "Open and refused" } }
+            }
+        }
+    }
+}
+
+async fn found(page: &Page, viewer: &Viewer, frame: &Frame<'_>, filter: &Filter) -> Result<Markup, NoPage> {
+    let query = filter.query();
+    let (total, uploads) = (frame.store.count_uploads(&query).await?, frame.store.list_uploads(&query).await?);
+    Ok(html! {
+        section aria-labelledby="found" {
+            h2 #found { "Found" @if total > 0 { " " span.total { (show::grouped(total)) } } }
+            @if uploads.is_empty() {
+                div.empty.small { p { "No upload is like that." } }
+            } @else {
+                (ledger::table(page, viewer, &uploads))
+                (filter.paging().links(total))
+            }
+        }
+    })
+}
+
+async fn open_and_refused(page: &Page, viewer: &Viewer, frame: &Frame<'_>) -> Result<Markup, NoPage> {
+    let working = working(frame).await?;
+    let waiting = frame.store.list_uploads(&newest(UploadStatus::Waiting)).await?;
     let mut refused = Vec::new();
-    for status in ["FAILED", "REJECTED", "GONE"] {
-        refused.extend(frame.store.uploads(Some(status), SHOWN).await?);
+    for status in [UploadStatus::Failed, UploadStatus::Rejected, UploadStatus::Gone] {
+        refused.extend(frame.store.list_uploads(&newest(status)).await?);
     }
     refused.sort_by_key(|upload| std::cmp::Reverse(upload.settled_at));
     refused.truncate(SHOWN as usize);
     let is_quiet = frame.backlog.claimed == 0 && waiting.is_empty();
-    let content = html! {
-        h1 { "Uploads" }
+    Ok(html! {
         @if is_quiet {
             section aria-labelledby="open" {
                 h2 #open { "Open" }
@@ -38,18 +112,21 @@ pub(super) async fn list(State(page): State<Arc<Page>>, viewer: Viewer) -> Resul
             }
         }
         (working)
-        @if !waiting.is_empty() { (waits(&page, &waiting)) }
-        (refusals(&page, &viewer, &refused))
-    };
-    Ok(frame.show(Here::Uploads, "Uploads", &content).into_response())
+        @if !waiting.is_empty() { (waits(page, &waiting)) }
+        (refusals(page, viewer, &refused))
+    })
+}
+
+fn newest(status: UploadStatus) -> UploadQuery {
+    UploadQuery { status: Some(status), limit: SHOWN, ..UploadQuery::default() }
 }
 
 /// What is being worked on, with how far it is; nothing where there is none.
-pub(super) async fn working(frame: &Frame<'_>) -> Result<Markup, Problem> {
+pub(super) async fn working(frame: &Frame<'_>) -> Result<Markup, NoPage> {
     if frame.backlog.claimed == 0 {
         return Ok(html! {});
     }
-    let uploads = frame.store.uploads(Some("CLAIMED"), SHOWN).await?;
+    let uploads = frame.store.list_uploads(&newest(UploadStatus::Claimed)).await?;
     Ok(html! {
         section.working aria-labelledby="working" {
             h2 #working { "Working" }
@@ -111,7 +188,6 @@ fn waits(page: &Page, uploads: &[Upload]) -> Markup {
 }
 
 fn refusals(page: &Page, viewer: &Viewer, uploads: &[Upload]) -> Markup {
-    let zone = page.installation.time_zone;
     let ours =
         uploads.iter().filter(|upload| upload.error_code.as_deref() == Some(FileCode::InternalError.as_str())).count();
     html! {
@@ -127,51 +203,9 @@ fn refusals(page: &Page, viewer: &Viewer, uploads: &[Upload]) -> Markup {
             @if uploads.is_empty() {
                 div.empty.small { p { "Nothing was refused." } }
             } @else {
-                table.cards role="table" {
-                    thead role="rowgroup" {
-                        tr role="row" {
-                            @for name in ["Settled", "File", "Status", "Reason"] { th role="columnheader" scope="col" { (name) } }
-                            @if viewer.may_steer() { th role="columnheader" scope="col" { span.unseen { "Action" } } }
-                        }
-                    }
-                    tbody role="rowgroup" {
-                        @for upload in uploads {
-                            tr role="row" id={ "upload-" (upload.upload_id) } {
-                                td.when role="cell" data-label="Settled" {
-                                    @if let Some(at) = upload.settled_at { (show::time(at, zone)) }
-                                }
-                                td.file role="cell" data-label="File" {
-                                    @match &upload.batch_id {
-                                        Some(batch_id) => a href={ "/batches/" (batch_id) } { (show::file_name(&upload.key)) },
-                                        None => span { (show::file_name(&upload.key)) },
-                                    }
-                                    span.under { (show::bytes(upload.size_bytes)) }
-                                }
-                                td role="cell" data-label="Status" { (show::status(upload.status.as_str())) }
-                                td.reason role="cell" data-label="Reason" { (reason(upload)) }
-                                @if viewer.may_steer() {
-                                    td.action role="cell" data-label="" {
-                                        form method="post" action="/uploads/requeue" {
-                                            input type="hidden" name="upload_id" value=(upload.upload_id);
-                                            button type="submit" { "Requeue" span.unseen { ": " (upload.key) } }
-                                        }
-                                    }
-                                }
-                            }
-                        }
-                    }
-                }
+                (ledger::table(page, viewer, uploads))
             }
         }
-    }
-}
-
-/// What is wrong, and how to mend it.
-fn reason(upload: &Upload) -> Markup {
-    let code = upload.error_code.as_deref().and_then(FileCode::parse);
-    html! {
-        p.error { (upload.error_message.as_deref().unwrap_or("no reason is on record")) }
-        @if let Some(code) = code { p.under { (code.mend()) } }
     }
 }
 
@@ -186,18 +220,18 @@ pub(super) async fn requeue(
     State(page): State<Arc<Page>>,
     viewer: Viewer,
     Form(wish): Form<Wish>,
-) -> Result<Response, Problem> {
+) -> Result<Response, NoPage> {
     viewer.steers()?;
     let (store, _) = page.opened()?;
     let code = wish.code.as_deref().and_then(FileCode::parse);
     let which = match (wish.upload_id, code) {
         (Some(id), _) => Requeued::Upload(id),
         (None, Some(code)) => Requeued::WithCode(code),
-        (None, None) => return Err(Problem::Missing("No upload was named.")),
+        (None, None) => return Err(Problem::not_found("no upload was named").into()),
     };
     let requeued = store.requeue(&which).await?;
     if requeued.is_empty() {
-        return Err(Problem::Missing("This upload is loaded, being worked on, or not in the ledger."));
+        return Err(Problem::not_found("this upload is loaded, being worked on, or not in the ledger").into());
     }
     Ok(Redirect::to("/uploads").into_response())
 }

@@ -17,10 +17,10 @@ use super::sql::{batch_id, check_conservation, unsigned};
 use super::writing::{Pieces, Writing, Written};
 use super::{Error, StoreConfig};
 use crate::model::{
-    Action, Batch, BatchDraft, BatchEvent, BatchOrder, BatchPage, BatchQuery, BatchStatus, Claim, Direction, Event,
-    FileCode, Holder, KeyField, KeyScope, Known, ListState, Lookup, Message, MessageState, Object, OwedAnswer, Person,
-    Questions, Reject, Request, RequestQuery, RowChunk, SentColumns, Steered, Steering, Step, Upload, UploadPage,
-    UploadQuery, UploadStatus, Verdicts, fold_address, refusal,
+    Action, Batch, BatchDraft, BatchEvent, BatchOrder, BatchQuery, BatchStatus, Claim, Direction, Event, FileCode,
+    Holder, KeyField, KeyScope, Known, ListState, Lookup, Message, MessageState, Object, OwedAnswer, Person, Questions,
+    Reject, Request, RequestQuery, RowChunk, SentColumns, Steered, Steering, Step, Upload, UploadQuery, UploadStatus,
+    Verdicts, fold_address, refusal,
 };
 
 type Db = sqlx::Postgres;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use batchdrop::model::{BatchDraft, BatchStatus, Claim, FileCode, UploadStatus};
+use batchdrop::model::{BatchDraft, BatchQuery, BatchStatus, Claim, FileCode, UploadQuery, UploadStatus};
 use batchdrop::store::{Published, Store};
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
@@ -141,11 +141,12 @@ async fn of_two_that_publish_the_same_content_at_once_one_is_the_repeat(place: &
             panic!("{published:?}")
         };
         assert_eq!(batch_id, of_batch_id);
-        assert_eq!(processes[0].batches(None, None, 100).await.unwrap().len(), round + 1);
+        assert_eq!(processes[0].count_batches(&BatchQuery::default()).await.unwrap(), round as u64 + 1);
         let requests = place.texts("select batch_id from requests").await.len();
         assert_eq!(requests, 3 * (round + 1), "nobody is contacted twice");
         // The other upload is still held, for its worker to settle as a repeat.
-        assert_eq!(processes[0].uploads(Some("CLAIMED"), 100).await.unwrap().len(), round + 1);
+        let claimed = UploadQuery { status: Some(UploadStatus::Claimed), ..Default::default() };
+        assert_eq!(processes[0].count_uploads(&claimed).await.unwrap(), round as u64 + 1);
     }
 }
 

@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use batchdrop::model::{Claim, FileCode, Object, UploadStatus};
+use batchdrop::model::{Claim, FileCode, Object, UploadQuery, UploadStatus};
 use batchdrop::store::{Backlog, ErrorKind, Outcome, Store};
 use chrono::TimeDelta;
 use tokio::task::JoinSet;
 
 use super::{
-    BUCKET, LEASE, Place, assert_kind, at_noon, batch_id, claim, claim_new, draft, object, only_upload, publish,
-    record, some_rows, take_over,
+    BUCKET, LEASE, Place, all_uploads, assert_kind, at_noon, batch_id, claim, claim_new, draft, object, only_upload,
+    publish, record, some_rows, take_over,
 };
 
 every_store! {
@@ -59,8 +59,7 @@ async fn a_new_version_and_another_bucket_are_new(place: &Place) {
     let listing = [object("a.csv", 0), newer.clone(), object("b.csv", 0), object("b.csv", 0)];
     assert_eq!(store.record(BUCKET, &listing).await.unwrap(), 2, "each only once, in one listing too");
     assert_eq!(store.record("s3://other", &[object("a.csv", 0)]).await.unwrap(), 1);
-    let versions: BTreeSet<_> =
-        store.uploads(None, 10).await.unwrap().into_iter().map(|u| (u.key, u.version)).collect();
+    let versions: BTreeSet<_> = all_uploads(&store).await.into_iter().map(|u| (u.key, u.version)).collect();
     assert!(versions.contains(&("a.csv".to_owned(), newer.version)), "{versions:?}");
 }
 
@@ -76,7 +75,7 @@ async fn several_that_record_the_same_listing_enter_it_once(place: &Place) {
         recording.spawn(async move { store.record(BUCKET, &listing).await.unwrap() });
     }
     let new: u64 = recording.join_all().await.into_iter().sum();
-    let recorded = place.store().await.uploads(None, 1_000).await.unwrap().len();
+    let recorded = all_uploads(&place.store().await).await.len();
     assert_eq!((new, recorded), (300, 300));
 }
 
@@ -103,7 +102,7 @@ async fn keys_come_back_exactly_as_they_were_recorded(place: &Place) {
     for expected in &listing {
         assert_eq!(&claim(&store).await.unwrap().object, expected);
     }
-    let listed: Vec<_> = store.uploads(None, 100).await.unwrap().into_iter().rev().map(|upload| upload.key).collect();
+    let listed: Vec<_> = all_uploads(&store).await.into_iter().rev().map(|upload| upload.key).collect();
     assert_eq!(listed, keys);
 }
 
@@ -336,7 +335,8 @@ async fn an_upload_ends_without_a_batch(place: &Place) {
     ] {
         let claim = claim_new(&store, key).await;
         store.end(&claim, status, code, message).await.unwrap();
-        let upload = store.uploads(Some(status.as_str()), 10).await.unwrap().remove(0);
+        let upload =
+            store.list_uploads(&UploadQuery { status: Some(status), ..Default::default() }).await.unwrap().remove(0);
         assert_eq!((upload.key.as_str(), upload.status, upload.batch_id), (key, status, None));
         assert_eq!(upload.error_code.as_deref(), code.map(FileCode::as_str));
         assert_eq!(upload.error_message.as_deref(), Some(message));
@@ -364,8 +364,7 @@ async fn the_outcome_is_told_to_the_claim_that_reached_it(place: &Place) {
     );
     assert_eq!(store.outcome(&stale).await.unwrap(), None);
 
-    let uploads: BTreeMap<_, _> =
-        store.uploads(None, 10).await.unwrap().into_iter().map(|u| (u.key.clone(), u)).collect();
+    let uploads: BTreeMap<_, _> = all_uploads(&store).await.into_iter().map(|u| (u.key.clone(), u)).collect();
     assert_eq!(uploads["loaded.csv"].modified_at, at_noon());
     assert_eq!(
         (uploads["loaded.csv"].status, uploads["failed.csv"].status),

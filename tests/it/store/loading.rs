@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use batchdrop::model::{BatchDraft, BatchStatus, Dialect, IntakeStatus, RowCode, UploadStatus, Verdicts};
+use batchdrop::model::{BatchDraft, BatchQuery, BatchStatus, Dialect, IntakeStatus, RowCode, UploadStatus, Verdicts};
 use batchdrop::store::{ErrorKind, Finding, Store};
 use serde_json::{Value, json};
 
@@ -313,7 +313,7 @@ async fn a_held_campaigns_batch_is_paused(place: &Place) {
 
 /// What this store and a dashboard beside it see of batches and requests.
 async fn seen(place: &Place, store: &Store) -> usize {
-    let listed = store.batches(None, None, 100).await.unwrap().len();
+    let listed = store.count_batches(&BatchQuery::default()).await.unwrap() as usize;
     let requests = store.requests("20250812.1", 0, 100).await.unwrap().len();
     let views = place.texts("select batch_id from batch_details union all select batch_id from requests").await.len();
     listed + requests + views + place.stored().await

@@ -1,10 +1,13 @@
 //! Batch ids: a counter for every day, without a gap, whoever counts at the same time.
 
-use batchdrop::model::{BatchDraft, FileCode};
+use batchdrop::model::{BatchDraft, BatchQuery, BatchStatus, FileCode};
 use batchdrop::store::{Published, Store};
 use tokio::task::JoinSet;
 
-use super::{Place, batch_id, claim, claim_new, day, draft, load_new, object, open_load, publish, some_rows, verdicts};
+use super::{
+    Place, all_uploads, batch_id, claim, claim_new, day, draft, load_new, object, open_load, publish, some_rows,
+    verdicts,
+};
 
 every_store! {
     numbers_count_from_1_every_day
@@ -72,7 +75,7 @@ async fn twenty_at_once_are_given_1_to_20(place: &Place) {
     ids.sort();
     expected.sort();
     assert_eq!(ids, expected);
-    for upload in processes[0].uploads(None, 100).await.unwrap() {
+    for upload in all_uploads(&processes[0]).await {
         assert!(ids.contains(&upload.batch_id.unwrap()), "{}", upload.key);
     }
 }
@@ -84,15 +87,17 @@ async fn batches_are_listed_by_day_and_then_by_number(place: &Place) {
         fail_new(&store, &format!("{n}.csv"), 12).await;
     }
     load_new(&store, "11.csv").await;
-    let ids = async |status, campaign, limit| -> Vec<String> {
-        let batches = store.batches(status, campaign, limit).await.unwrap();
+    let ids = async |status, campaign: Option<&str>, limit| -> Vec<String> {
+        let campaign_name = campaign.map(str::to_owned);
+        let batches =
+            store.list_batches(&BatchQuery { status, campaign_name, limit, ..Default::default() }).await.unwrap();
         batches.into_iter().map(|batch| batch.batch_id).collect()
     };
     let mut expected = vec!["20250813.1".to_owned()];
     expected.extend((1..=11).rev().map(|n| format!("20250812.{n}")));
     assert_eq!(ids(None, None, 100).await, expected, "the newest first; 10 comes after 9");
     assert_eq!(ids(None, Some("late_payments"), 3).await, expected[..3]);
-    assert_eq!(ids(Some("ACTIVE"), None, 100).await, ["20250812.11"]);
-    assert_eq!(ids(Some("FAILED"), Some("late_payments"), 2).await, ["20250813.1", "20250812.10"]);
+    assert_eq!(ids(Some(BatchStatus::Active), None, 100).await, ["20250812.11"]);
+    assert_eq!(ids(Some(BatchStatus::Failed), Some("late_payments"), 2).await, ["20250813.1", "20250812.10"]);
     assert_eq!(ids(None, Some("Late_Payments"), 100).await, [""; 0]);
 }

@@ -196,16 +196,13 @@ async fn a_batch_expires_by_itself(place: &Place) {
     }
     assert_eq!(place.texts(statuses).await, ["EXPIRED", "EXPIRED", "ACTIVE"]);
     for (status, expected) in [("EXPIRED", vec![&held, &active]), ("ACTIVE", vec![&later]), ("PAUSED", vec![])] {
-        let few = store.batches(Some(status), None, 9).await.unwrap();
         let query = BatchQuery { status: BatchStatus::parse(status), ..Default::default() };
         let page = store.list_batches(&query).await.unwrap();
-        for listed in [few, page.batches] {
-            assert_eq!(listed.iter().map(|batch| &batch.batch_id).collect::<Vec<_>>(), expected, "{status}");
-        }
-        assert_eq!(page.total, expected.len() as u64, "{status}");
+        assert_eq!(page.iter().map(|batch| &batch.batch_id).collect::<Vec<_>>(), expected, "{status}");
+        assert_eq!(store.count_batches(&query).await.unwrap(), expected.len() as u64, "{status}");
     }
     let by_status = BatchQuery { order: BatchOrder::Status, ..Default::default() };
-    let page = store.list_batches(&by_status).await.unwrap().batches;
+    let page = store.list_batches(&by_status).await.unwrap();
     assert_eq!(page.iter().map(|batch| &batch.batch_id).collect::<Vec<_>>(), [&held, &active, &later]);
     assert_eq!(store.events(&active).await.unwrap().len(), 2);
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use batchdrop::model::{Batch, Request, Upload};
+use batchdrop::model::{Batch, BatchQuery, Request, Upload, UploadQuery};
 use batchdrop::store::{Store, StoreConfig};
 use sqlx::Connection as _;
 
@@ -278,11 +278,11 @@ impl TestApp {
 
     /// All batches, the newest first.
     pub async fn batches(&self) -> Vec<Batch> {
-        self.store.batches(None, None, 1_000_000).await.expect("batches")
+        self.store.list_batches(&BatchQuery { limit: 1_000_000, ..Default::default() }).await.expect("batches")
     }
 
     pub async fn uploads(&self) -> Vec<Upload> {
-        self.store.uploads(None, 1_000_000).await.expect("uploads")
+        self.store.list_uploads(&UploadQuery { limit: 1_000_000, ..Default::default() }).await.expect("uploads")
     }
 
     /// How many of so many files are not settled yet, those included that no worker has seen.
