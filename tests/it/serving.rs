@@ -2,6 +2,7 @@
 
 mod api;
 mod limits;
+mod page;
 
 use std::collections::BTreeSet;
 

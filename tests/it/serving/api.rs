@@ -5,10 +5,10 @@ use std::process::Command;
 use super::{TOKEN, address_of, get};
 use crate::support::app::{In, Running, TestApp, To, contacts};
 
-const WRITE_TOKEN: &str = "another-token-that-may-write";
+pub(super) const WRITE_TOKEN: &str = "another-token-that-may-write";
 
 /// A program of the virtual environment that `tests/run` makes.
-fn client(program: &str) -> Command {
+pub(super) fn client(program: &str) -> Command {
     let folder = std::env::var("BATCHDROP_TEST_CLIENTS").expect("BATCHDROP_TEST_CLIENTS is set by tests/run");
     Command::new(std::path::Path::new(&folder).join("bin").join(program))
 }
