@@ -14,9 +14,17 @@ with Chromium(sys.argv[1]) as page:
     page.go("/uploads")
     assert "Nothing was refused." in page.text()
     page.look_over("empty uploads")
+    page.go("/expected")
+    page.look_over("nothing due yet")
 
     ask("fill")
-    for path, name in (("/", "batches"), ("/uploads", "uploads"), ("/?name=nothing-has-this-name", "not found")):
+    for path, name in (
+        ("/", "batches"),
+        ("/?name=nothing-has-this-name", "not found"),
+        ("/uploads", "uploads"),
+        ("/uploads?status=LOADED", "loaded"),
+        ("/expected", "expected"),
+    ):
         page.go(path)
         page.look_over(name)
     assert not page.has("img[src=x]"), "a file's name is text, and no element"
