@@ -33,7 +33,7 @@ const FLOORS: &[(&str, &[&str])] = &[
             "config",
         ],
     ),
-    ("main", &["cli"]),
+    ("main", &["cli", "telemetry"]),
     ("lib", &[]),
 ];
 
