@@ -109,6 +109,9 @@ impl Run {
     /// started.
     pub(super) async fn judge(&self, is_first: bool) -> Result<(), store::Error> {
         let (worker, bucket) = (&self.worker, self.worker.bucket.name());
+        // First: what this listing showed is in the ledger when the ledger is asked, and so what is there is found on its
+        // way, or as a batch.
+        let listing = self.last_listing();
         let now = worker.store.clock().await?;
         let mut known = worker.store.open_expected(bucket).await?;
         if self.plan(&known, now, is_first).await? {
@@ -120,7 +123,6 @@ impl Run {
             open = worker.store.open_arrivals(bucket).await?;
             known = worker.store.open_expected(bucket).await?;
         }
-        let listing = self.last_listing();
         let listed_from = listing.as_ref().map(|listing| listing.began_at);
         let writing = listing.map(|listing| listing.writing).unwrap_or_default();
         for expected in known.iter().filter(|expected| expected.status != ExpectedStatus::Arrived) {
