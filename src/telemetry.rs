@@ -1,4 +1,5 @@
-//! What the worker says of itself while it works: logs, on standard error, metrics, traces, and signs of life for systemd.
+//! What the worker says of itself while it works: logs, on standard error, metrics, traces, and signs of life for
+//! systemd.
 //!
 //! A line's message can be read by itself; what one searches for stands in its fields. No phone number, address or
 //! variable of a person is ever in either.
@@ -51,7 +52,8 @@ impl Default for LogConfig {
 pub fn start(config: &LogConfig, with_traces: bool) -> Result<(), String> {
     let on_terminal = std::io::stderr().is_terminal();
     let level = config.level.as_deref().unwrap_or(if on_terminal { "warn" } else { "info" });
-    // PostgreSQL's notices ("already exists, skipping") come by way of sqlx; whoever wants them names sqlx in the filter.
+    // PostgreSQL's notices ("already exists, skipping") come by way of sqlx; whoever wants them names sqlx in the
+    // filter.
     let filter = EnvFilter::try_new(format!("sqlx=warn,opentelemetry_sdk=warn,opentelemetry_otlp=warn,{level}"))
         .map_err(|error| format!("log.level = {level:?}: {error}"))?;
     // The library that reads phone numbers writes each of them into its log.
@@ -76,7 +78,8 @@ pub fn end() {
     traces::end();
 }
 
-/// The message of a panic is left out: that of a text cut in the wrong place, for one, quotes the text, which is a person's.
+/// The message of a panic is left out: that of a text cut in the wrong place, for one, quotes the text, which is a
+/// person's.
 fn tell_of_panic(panic: &std::panic::PanicHookInfo<'_>) {
     let place = panic.location().map(|place| format!("{}:{}", place.file(), place.line()));
     let thread = std::thread::current();

@@ -113,8 +113,8 @@ fn steers(c: char) -> bool {
         || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
-/// Writes a value as one line of JSON. It loses nothing, and may end on a terminal all the same: what could steer that is
-/// escaped, which JSON itself asks of the oldest control characters alone.
+/// Writes a value as one line of JSON. It loses nothing, and may end on a terminal all the same: what could steer that
+/// is escaped, which JSON itself asks of the oldest control characters alone.
 pub(super) fn json_line(value: &serde_json::Value) {
     line(&json_text(value));
 }

@@ -153,7 +153,8 @@ pub(super) async fn run(args: &RunArgs, mut config: Config, json: bool) -> anyho
     })
 }
 
-/// Serves from now on, if that is configured. An address that cannot be had is a mistake to be mended, not to be waited for.
+/// Serves from now on, if that is configured. An address that cannot be had is a mistake to be mended, not to be waited
+/// for.
 async fn serve(config: &Config, stop: &CancellationToken) -> anyhow::Result<Option<Announcer>> {
     let installation = Installation {
         identity: config.worker.identity.clone(),
@@ -173,8 +174,8 @@ async fn serve(config: &Config, stop: &CancellationToken) -> anyhow::Result<Opti
     Ok(Some(announcer))
 }
 
-/// Opens what the worker needs. One that stays waits for a server that is away, however long; a mistake that waiting does not
-/// mend ends it at once. `None`: it was asked to stop while it waited.
+/// Opens what the worker needs. One that stays waits for a server that is away, however long; a mistake that waiting
+/// does not mend ends it at once. `None`: it was asked to stop while it waited.
 async fn open<T>(
     waits: bool,
     stop: &CancellationToken,

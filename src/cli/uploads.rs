@@ -82,8 +82,8 @@ pub(super) async fn uploads(command: &UploadsCommand, store: &Store, json: bool)
     Ok(OK)
 }
 
-/// Looks again and again, and tells what is new, until it is interrupted or nobody reads any more. A store that is away for a
-/// while is waited for.
+/// Looks again and again, and tells what is new, until it is interrupted or nobody reads any more. A store that is away
+/// for a while is waited for.
 async fn watch(args: &UploadListArgs, store: &Store, json: bool) -> anyhow::Result<u8> {
     let mut told = Told { redraws: !json && std::io::stdout().is_terminal(), ..Told::default() };
     let mut interrupted = std::pin::pin!(tokio::signal::ctrl_c());

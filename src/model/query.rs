@@ -1,6 +1,7 @@
 //! What may be asked of the lists of batches and uploads: filters, an order, a page. Faces fill it in; a store answers.
 //!
-//! What is `None` asks for nothing. Orders are a closed list, so that no text of a user ever becomes part of a statement.
+//! What is `None` asks for nothing. Orders are a closed list, so that no text of a user ever becomes part of a
+//! statement.
 
 use chrono::{DateTime, Utc};
 

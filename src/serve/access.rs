@@ -7,8 +7,8 @@
 //! | write | who shows it | who shows it |
 //! | both | who shows either | who shows the write token |
 //!
-//! Where no token is asked for, a page of another site in the user's own browser could ask for the user. Its requests name the
-//! site as `Origin`, or, where it has its name lead here (DNS rebinding), as `Host`: both are refused.
+//! Where no token is asked for, a page of another site in the user's own browser could ask for the user. Its requests
+//! name the site as `Origin`, or, where it has its name lead here (DNS rebinding), as `Host`: both are refused.
 
 use std::fmt;
 use std::sync::Arc;

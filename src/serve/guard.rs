@@ -23,8 +23,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// So many clients are remembered before those that have been quiet are forgotten.
 const CLIENTS: usize = 10_000;
 
-/// For what each answer carries unless its maker says otherwise: it is taken for what it says it is, is kept by nobody between,
-/// runs nothing, and stands in no other page.
+/// For what each answer carries unless its maker says otherwise: it is taken for what it says it is, is kept by nobody
+/// between, runs nothing, and stands in no other page.
 const HEADERS: [(HeaderName, HeaderValue); 6] = [
     (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
     (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),

@@ -9,9 +9,9 @@
 //! | `/`, and below | the page; see `page` | operators |
 //! | `/openapi.json` | the API's description | whoever writes such a program |
 //!
-//! It serves from the first moment, also while the worker still waits for its servers. The probes are open to whoever can reach
-//! the address, and so is the description; all else wants a token where there is one, see `access`. What every answer has to go
-//! through, limits and headers, is in `guard`.
+//! It serves from the first moment, also while the worker still waits for its servers. The probes are open to whoever
+//! can reach the address, and so is the description; all else wants a token where there is one, see `access`. What
+//! every answer has to go through, limits and headers, is in `guard`.
 
 mod access;
 mod api;
@@ -47,10 +47,12 @@ use problem::Problem;
 pub struct ServeConfig {
     /// Address and port, such as `127.0.0.1:8600`. Not set: nothing is served.
     pub listen: Option<SocketAddr>,
-    /// What a client must show to read, as `Authorization: Bearer TOKEN` or `Syllable-API-Key: TOKEN`. This or the other token
-    /// is needed on any other address than a loopback one. From the environment: `BATCHDROP_SERVE_READ_TOKEN`.
+    /// What a client must show to read, as `Authorization: Bearer TOKEN` or `Syllable-API-Key: TOKEN`. This or the
+    /// other token is needed on any other address than a loopback one. From the environment:
+    /// `BATCHDROP_SERVE_READ_TOKEN`.
     pub read_token: Option<Token>,
-    /// What a client must show to change something; it may read as well. From the environment: `BATCHDROP_SERVE_WRITE_TOKEN`.
+    /// What a client must show to change something; it may read as well. From the environment:
+    /// `BATCHDROP_SERVE_WRITE_TOKEN`.
     pub write_token: Option<Token>,
     /// `last_updated_by` of batches that are changed over HTTP, an e-mail address.
     pub identity: String,

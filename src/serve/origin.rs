@@ -1,10 +1,12 @@
-//! Where a request comes from: what changes something must come from this page itself, and without tokens the page answers to the
-//! names of this machine alone, so that a page of somebody else's cannot act or read in the browser of whoever looks at both.
+//! Where a request comes from: what changes something must come from this page itself, and without tokens the page
+//! answers to the names of this machine alone, so that a page of somebody else's cannot act or read in the browser of
+//! whoever looks at both.
 
 use axum::http::{HeaderMap, header};
 
-/// Whether the browser says that one of this site's own pages sent it. `Sec-Fetch-Site` cannot be set by a page; browsers leave it
-/// out where the site is had by plain http from another machine, and then `Origin` must name the host that is spoken to.
+/// Whether the browser says that one of this site's own pages sent it. `Sec-Fetch-Site` cannot be set by a page;
+/// browsers leave it out where the site is had by plain http from another machine, and then `Origin` must name the host
+/// that is spoken to.
 pub(super) fn is_same(headers: &HeaderMap) -> bool {
     if let Some(site) = headers.get("sec-fetch-site") {
         return site == "same-origin";
@@ -15,8 +17,8 @@ pub(super) fn is_same(headers: &HeaderMap) -> bool {
     named.is_some() && named == host
 }
 
-/// Whether the browser spoke to this machine by one of the names that cannot be another's. A name of somebody else's may be made to
-/// lead here.
+/// Whether the browser spoke to this machine by one of the names that cannot be another's. A name of somebody else's
+/// may be made to lead here.
 pub(super) fn names_loopback(headers: &HeaderMap) -> bool {
     let Some(host) = headers.get(header::HOST).and_then(|host| host.to_str().ok()) else { return false };
     let name = match host.rsplit_once(':') {
@@ -28,7 +30,8 @@ pub(super) fn names_loopback(headers: &HeaderMap) -> bool {
         || address.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
-/// Whether whoever looks came by https, as the proxy before us says. Believed by mistake, it hides a cookie, and no more.
+/// Whether whoever looks came by https, as the proxy before us says. Believed by mistake, it hides a cookie, and no
+/// more.
 pub(super) fn is_https(headers: &HeaderMap) -> bool {
     headers.get("x-forwarded-proto").is_some_and(|scheme| scheme == "https")
 }

@@ -104,7 +104,8 @@ impl Problem {
     }
 }
 
-/// The batch as it is after what somebody wished, or why it was not done. `field` is where they told more of their wish.
+/// The batch as it is after what somebody wished, or why it was not done. `field` is where they told more of their
+/// wish.
 pub(super) fn steered(steered: Steered, field: &str) -> Result<Batch, Problem> {
     match steered {
         Steered::Done(batch) | Steered::Unchanged(batch) => Ok(batch),

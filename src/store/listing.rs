@@ -11,8 +11,8 @@ macro_rules! listing_sql {
             };
         }
 
-        /// The statement of a page in an order. The page is cut from the batches alone; only what is on it is then looked at
-        /// more closely, its uploads and its counts.
+        /// The statement of a page in an order. The page is cut from the batches alone; only what is on it is then
+        /// looked at more closely, its uploads and its counts.
         fn batch_page(order: BatchOrder, direction: Direction) -> &'static str {
             macro_rules! ordered {
                 ($order:expr) => {
@@ -75,8 +75,8 @@ macro_rules! listing_sql {
             };
         }
 
-        /// Whether only open uploads are asked for: few among all that ever were. They are found by the index of those, if its
-        /// condition is named, and if the order is none that another index gives.
+        /// Whether only open uploads are asked for: few among all that ever were. They are found by the index of those,
+        /// if its condition is named, and if the order is none that another index gives.
         fn are_open(asked: &UploadQuery) -> bool {
             matches!(asked.status, Some(UploadStatus::Waiting | UploadStatus::Claimed))
         }

@@ -113,7 +113,8 @@ impl Store {
     /// Connects; SQLite's file is created where there is none. The schema is not touched: see [`Store::migrate`].
     ///
     /// # Errors
-    /// [`ErrorKind::Permanent`] for an address that is none, [`ErrorKind::Transient`] for a server that does not answer.
+    /// [`ErrorKind::Permanent`] for an address that is none, [`ErrorKind::Transient`] for a server that does not
+    /// answer.
     pub async fn connect(config: &StoreConfig) -> Result<Store, Error> {
         let inner: Arc<dyn protocol::Protocol> = match config.url.split_once(':').map(|(scheme, _)| scheme) {
             Some("postgres" | "postgresql") => Arc::new(postgres::Postgres::connect(config).await?),
@@ -136,8 +137,8 @@ impl Store {
         self.inner.migrate().await
     }
 
-    /// Settings of the server by which it may lose what it has reported as stored, when its power fails; in words for its
-    /// operator. SQLite is opened without any.
+    /// Settings of the server by which it may lose what it has reported as stored, when its power fails; in words for
+    /// its operator. SQLite is opened without any.
     pub async fn risks(&self) -> Result<Vec<String>, Error> {
         self.inner.risks().await
     }
@@ -148,8 +149,8 @@ impl Store {
     }
 
     /// Claims the upload of the bucket that has been available longest; `None` where there is none.
-    /// Where `largest` is given, only uploads of at most so many bytes count. No two callers are given the same upload while
-    /// its lease lasts.
+    /// Where `largest` is given, only uploads of at most so many bytes count. No two callers are given the same upload
+    /// while its lease lasts.
     pub async fn claim(
         &self,
         bucket: &str,
@@ -187,8 +188,8 @@ impl Store {
         self.inner.end(claim, status, code, message).await
     }
 
-    /// Ends the upload as REJECTED (no campaign takes it, or it cannot be used as a suppression list), and has these webhooks
-    /// told.
+    /// Ends the upload as REJECTED (no campaign takes it, or it cannot be used as a suppression list), and has these
+    /// webhooks told.
     pub async fn reject(&self, claim: &Claim, code: FileCode, message: &str, webhooks: &[String]) -> Result<(), Error> {
         self.inner.reject(claim, code, message, webhooks).await
     }
@@ -215,21 +216,22 @@ impl Store {
         Ok(Load { inner: self.inner.begin_load().await? })
     }
 
-    /// The same for a campaign whose other batches' keys count: such loads take turns, and [`Load::publish`] then also keeps
-    /// the keys of the rows that are PENDING. `None` while another load has the turn: ask again. The keys of batches that
-    /// were loaded before the campaign had such a scope are brought in first.
+    /// The same for a campaign whose other batches' keys count: such loads take turns, and [`Load::publish`] then also
+    /// keeps the keys of the rows that are PENDING. `None` while another load has the turn: ask again. The keys of
+    /// batches that were loaded before the campaign had such a scope are brought in first.
     pub async fn begin_load_among(&self, claim: &Claim, scope: &KeyScope) -> Result<Option<Load>, Error> {
         Ok(self.inner.begin_load_among(claim, scope).await?.map(|inner| Load { inner }))
     }
 
-    /// What other batches and suppression lists know of keys and targets, by what is committed. Whoever decides by it on
-    /// keys has the turn of [`Store::begin_load_among`], or else others may claim the same keys meanwhile.
+    /// What other batches and suppression lists know of keys and targets, by what is committed. Whoever decides by it
+    /// on keys has the turn of [`Store::begin_load_among`], or else others may claim the same keys meanwhile.
     pub async fn known(&self, lookup: &Lookup, questions: &Questions) -> Result<Known, Error> {
         self.inner.known(lookup, questions).await
     }
 
-    /// Opens the transaction that a suppression list is replaced in: its targets of before are gone when it is published.
-    /// `None`: the list is loaded from a file that was written later than the claim's. Loads of one list take turns here.
+    /// Opens the transaction that a suppression list is replaced in: its targets of before are gone when it is
+    /// published. `None`: the list is loaded from a file that was written later than the claim's. Loads of one list
+    /// take turns here.
     pub async fn begin_list(&self, claim: &Claim, list: &str) -> Result<Option<ListLoad>, Error> {
         Ok(self.inner.begin_list(claim, list).await?.map(|inner| ListLoad { inner }))
     }
@@ -244,7 +246,8 @@ impl Store {
         self.inner.waiting_list(lists).await
     }
 
-    /// Gives the upload back since a suppression list is not there; the attempt does not count. See [`Store::wake_held`].
+    /// Gives the upload back since a suppression list is not there; the attempt does not count. See
+    /// [`Store::wake_held`].
     pub async fn hold_off(&self, claim: &Claim, trouble: &str, wait: Duration) -> Result<(), Error> {
         self.inner.hold_off(claim, trouble, wait).await
     }
@@ -299,8 +302,8 @@ impl Store {
         self.inner.upload(upload_id).await
     }
 
-    /// Does to a batch what an operator wants, where that is allowed, and keeps it as an event, in one transaction. From then
-    /// on no PENDING request of a batch that is not ACTIVE can be taken; takings under way are waited for.
+    /// Does to a batch what an operator wants, where that is allowed, and keeps it as an event, in one transaction.
+    /// From then on no PENDING request of a batch that is not ACTIVE can be taken; takings under way are waited for.
     pub async fn steer(&self, batch_id: &str, steering: &Steering) -> Result<Steered, Error> {
         self.inner.steer(batch_id, steering).await
     }
@@ -315,8 +318,8 @@ impl Store {
         self.inner.due_for_purge(age).await
     }
 
-    /// Deletes a piece of a batch's requests. To be called until it is done, by one or by several at once; whoever stops in between
-    /// leaves the batch due.
+    /// Deletes a piece of a batch's requests. To be called until it is done, by one or by several at once; whoever
+    /// stops in between leaves the batch due.
     pub async fn purge_piece(&self, due: &DueForPurge) -> Result<PurgedPiece, Error> {
         self.inner.purge_piece(due).await
     }
@@ -336,7 +339,8 @@ impl Store {
         self.inner.take_chore(chore, turn).await
     }
 
-    /// Keeps the turn of a chore for so long from now; of no length, it is given back. To be called only by who has the turn.
+    /// Keeps the turn of a chore for so long from now; of no length, it is given back. To be called only by who has the
+    /// turn.
     pub async fn keep_chore(&self, chore: &str, turn: Duration) -> Result<(), Error> {
         self.inner.keep_chore(chore, turn).await
     }
@@ -351,9 +355,9 @@ impl Store {
         self.inner.find_person(batch, person).await
     }
 
-    /// Empties these requests of all that they hold of a person, with the keys that they claimed, and adds FORGOTTEN to what
-    /// happened to the batch. Those that were PENDING are CANCELED; else no count changes. Waits for who takes requests of the
-    /// batch, as a cancel does. `reason` must not tell whose they are.
+    /// Empties these requests of all that they hold of a person, with the keys that they claimed, and adds FORGOTTEN to
+    /// what happened to the batch. Those that were PENDING are CANCELED; else no count changes. Waits for who takes
+    /// requests of the batch, as a cancel does. `reason` must not tell whose they are.
     pub async fn forget_rows(&self, batch: &Searched, rows: &[FoundRow], by: &str, reason: &str) -> Result<(), Error> {
         self.inner.forget_rows(batch, rows, by, reason).await
     }
@@ -384,8 +388,8 @@ impl Store {
         self.inner.results(batch_id, asked, after, limit).await
     }
 
-    /// Has uploads that came to nothing worked on again; returns which. Loaded ones, and those being worked on, are left
-    /// as they are.
+    /// Has uploads that came to nothing worked on again; returns which. Loaded ones, and those being worked on, are
+    /// left as they are.
     pub async fn requeue(&self, which: &Requeued) -> Result<Vec<i64>, Error> {
         self.inner.requeue(which).await
     }
@@ -426,7 +430,8 @@ impl Store {
         self.inner.rejects(batch_id, after, limit).await
     }
 
-    /// The uploads of a bucket that could have been claimed for longer than `grace`, and were not: so many, the longest first.
+    /// The uploads of a bucket that could have been claimed for longer than `grace`, and were not: so many, the longest
+    /// first.
     pub async fn neglected(&self, bucket: &str, grace: Duration, limit: u32) -> Result<Vec<Neglected>, Error> {
         self.inner.neglected(bucket, grace, limit).await
     }
@@ -441,14 +446,14 @@ impl Store {
         self.inner.same_content(batch_id, limit).await
     }
 
-    /// Replaces some of the changes that senders' reports made to the counts of requests by their sums, which changes no count;
-    /// whether there may be more. See `queries/fold.sql`.
+    /// Replaces some of the changes that senders' reports made to the counts of requests by their sums, which changes
+    /// no count; whether there may be more. See `queries/fold.sql`.
     pub async fn fold(&self) -> Result<bool, Error> {
         self.inner.fold().await
     }
 
-    /// Claims the message that has been due longest to a webhook; `None` where none is. No two callers are given the same one
-    /// while its lease lasts.
+    /// Claims the message that has been due longest to a webhook; `None` where none is. No two callers are given the
+    /// same one while its lease lasts.
     pub async fn claim_message(&self, webhook: &str, lease: Duration) -> Result<Option<Message>, Error> {
         self.inner.claim_message(webhook, lease).await
     }
@@ -458,8 +463,8 @@ impl Store {
         self.inner.give_back_message(message).await
     }
 
-    /// Gives a message back that could not be delivered, to be claimed again not before `wait` is over; or gives it up, if
-    /// `patience` is over since it was written, and then returns true.
+    /// Gives a message back that could not be delivered, to be claimed again not before `wait` is over; or gives it up,
+    /// if `patience` is over since it was written, and then returns true.
     pub async fn put_off_message(
         &self,
         message: &Message,
@@ -490,7 +495,8 @@ impl Store {
         self.inner.clock().await
     }
 
-    /// Notes that a complete listing of the bucket began then, so that what it did not show is known to have come later.
+    /// Notes that a complete listing of the bucket began then, so that what it did not show is known to have come
+    /// later.
     pub async fn note_listing(&self, bucket: &str, began_at: DateTime<Utc>) -> Result<(), Error> {
         self.inner.note_listing(bucket, began_at).await
     }
@@ -511,8 +517,8 @@ impl Store {
         self.inner.no_longer_expect(bucket, campaign_id, due_at).await
     }
 
-    /// The due times of the last week and what was not decided before, in their order, with what has come for those that may
-    /// still change.
+    /// The due times of the last week and what was not decided before, in their order, with what has come for those
+    /// that may still change.
     pub async fn open_expected(&self, bucket: &str) -> Result<Vec<OpenExpected>, Error> {
         self.inner.open_expected(bucket).await
     }
@@ -522,8 +528,8 @@ impl Store {
         self.inner.open_arrivals(bucket).await
     }
 
-    /// Writes where the file of a due time stands, and what came for it; if it is missing, these webhooks are told. `false`: it
-    /// has changed since it was looked at, and nothing was written. So of many workers one decides.
+    /// Writes where the file of a due time stands, and what came for it; if it is missing, these webhooks are told.
+    /// `false`: it has changed since it was looked at, and nothing was written. So of many workers one decides.
     pub async fn decide_expected(
         &self,
         bucket: &str,
@@ -565,8 +571,8 @@ impl Load {
     /// Writes the batch, its counts and the ledger's word beside the rows, and commits all of it at once.
     ///
     /// # Errors
-    /// [`ErrorKind::Fenced`] where the claim was lost: nothing is stored. [`ErrorKind::Unknown`] where the answer to the
-    /// commit was lost: ask [`Store::outcome`].
+    /// [`ErrorKind::Fenced`] where the claim was lost: nothing is stored. [`ErrorKind::Unknown`] where the answer to
+    /// the commit was lost: ask [`Store::outcome`].
     pub async fn publish(self, claim: &Claim, draft: &BatchDraft, verdicts: Verdicts) -> Result<Published, Error> {
         self.inner.publish(claim, draft, verdicts).await
     }

@@ -61,7 +61,8 @@ pub struct Backlog {
     pub answers_due: u64,
     /// Messages that webhooks are still to be told, now or later; of any bucket.
     pub messages_due: u64,
-    /// How often the answer was tried, of those owed and in nobody's hands, that was tried least; `None` where there is none.
+    /// How often the answer was tried, of those owed and in nobody's hands, that was tried least; `None` where there is
+    /// none.
     pub fewest_tries: Option<u32>,
 }
 

@@ -3,7 +3,8 @@
 //! PostgreSQL and SQLite have the same queries under the same names, with the same parameters and result columns; sqlx
 //! gives each database types of its own. `ledger_sql!` is therefore a macro and no generic function: inside the module
 //! of one database it writes the whole `Protocol`. The module brings what differs: `Db` (its sqlx database),
-//! `MIGRATIONS`, `BEGIN`, `MAX_LOADS`, `risks`, `fold`, `begin`, `begin_load` and `begin_load_among`, and a struct of two pools, `writer` and `reader`.
+//! `MIGRATIONS`, `BEGIN`, `MAX_LOADS`, `risks`, `fold`, `begin`, `begin_load` and `begin_load_among`, and a struct of
+//! two pools, `writer` and `reader`.
 
 use sqlx::migrate::{Migrate, Migration, MigrationType, Migrator};
 use sqlx::{Connection as _, SqlSafeStr as _, SqlStr};
@@ -63,8 +64,8 @@ macro_rules! ledger_sql {
             Ok(done.rows_affected())
         }
 
-        // Read to its end, as every statement that changes something and gives it back: SQLite hands out the row before it
-        // has stored it, and the trouble that it then has, such as a full disk, comes after the row.
+        // Read to its end, as every statement that changes something and gives it back: SQLite hands out the row before
+        // it has stored it, and the trouble that it then has, such as a full disk, comes after the row.
         async fn claim(
             pool: &Pool<Db>,
             bucket: &str,
@@ -583,9 +584,11 @@ macro_rules! ledger_sql {
     };
 }
 
-/// Applies what is missing of the migrations, (version, name, statements) each, all of them or none; sqlx keeps the book.
+/// Applies what is missing of the migrations, (version, name, statements) each, all of them or none; sqlx keeps the
+/// book.
 ///
-/// One at a time: PostgreSQL has sqlx's lock for that, SQLite, for which sqlx has none, the write lock that `begin` takes.
+/// One at a time: PostgreSQL has sqlx's lock for that, SQLite, for which sqlx has none, the write lock that `begin`
+/// takes.
 pub(super) async fn migrate<DB>(
     pool: &sqlx::Pool<DB>,
     begin: &'static str,

@@ -1,4 +1,5 @@
-//! Tells systemd how the worker is, where it asks for that by `NOTIFY_SOCKET`; see `sd_notify(3)`. Elsewhere nothing is told.
+//! Tells systemd how the worker is, where it asks for that by `NOTIFY_SOCKET`; see `sd_notify(3)`. Elsewhere nothing is
+//! told.
 
 use std::ffi::OsStr;
 use std::io;

@@ -1,8 +1,8 @@
 //! Traces, sent as OTLP over HTTP to a collector: one for each upload, with its stages.
 //!
 //! They are switched on and steered by the variables that OpenTelemetry gives to all programs, and by nothing of ours:
-//! `OTEL_EXPORTER_OTLP_ENDPOINT` says where they go, `OTEL_EXPORTER_OTLP_HEADERS` holds secrets, `OTEL_TRACES_SAMPLER` how
-//! many are kept. Source: <https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/>.
+//! `OTEL_EXPORTER_OTLP_ENDPOINT` says where they go, `OTEL_EXPORTER_OTLP_HEADERS` holds secrets, `OTEL_TRACES_SAMPLER`
+//! how many are kept. Source: <https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/>.
 
 use std::sync::OnceLock;
 use std::time::Duration;

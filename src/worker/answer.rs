@@ -3,9 +3,10 @@
 //! ```text
 //! settled ─▶ rejects file (if any row was not PENDING) ─▶ the object: kept, moved or deleted ─▶ receipt ─▶ answered
 //! ```
-//! The ledger has kept since the commit that an answer is owed, so nothing here can have a file loaded twice, and a crash only
-//! delays it. Each step can be done again with the same result. The receipt comes last: whoever finds it finds the
-//! rejects complete. An object that cannot be moved does not hold the receipt up; the answer is then tried again.
+//! The ledger has kept since the commit that an answer is owed, so nothing here can have a file loaded twice, and a
+//! crash only delays it. Each step can be done again with the same result. The receipt comes last: whoever finds it
+//! finds the rejects complete. An object that cannot be moved does not hold the receipt up; the answer is then tried
+//! again.
 
 mod receipt;
 mod rejects;
@@ -134,8 +135,8 @@ impl Worker {
         Ok(key.rsplit('/').next().map(str::to_owned))
     }
 
-    /// Keeps, moves or deletes the object. Only one that is loaded is moved or deleted: any other can be mended where it
-    /// lies, or be worked on again once the configuration is.
+    /// Keeps, moves or deletes the object. Only one that is loaded is moved or deleted: any other can be mended where
+    /// it lies, or be worked on again once the configuration is.
     async fn put_away(&self, owed: &OwedAnswer) -> Result<Source, bucket::Error> {
         let (UploadStatus::Loaded, Some(batch_id)) = (owed.status, &owed.batch_id) else { return Ok(Source::Kept) };
         let (object, config) = (&owed.object, self.bucket.config());
@@ -207,8 +208,8 @@ const LONGEST_IN_A_FOLDER: usize = 255;
 /// Those that are kept of a longer one, since something is put behind it.
 const LONGEST: usize = 200;
 
-/// A file's name without what says that it is a CSV, packed or not, so that the rejects' name falls under the same campaign:
-/// `a` of `a.csv.gz`, and of `a.rejects.csv` too, which otherwise grew with each round.
+/// A file's name without what says that it is a CSV, packed or not, so that the rejects' name falls under the same
+/// campaign: `a` of `a.csv.gz`, and of `a.rejects.csv` too, which otherwise grew with each round.
 fn stem(base_name: &str) -> String {
     let endings: [&[&str]; 3] = [&[".gz", ".zst", ".zip"], &[".csv", ".tsv", ".txt"], &[".rejects"]];
     let mut stem = base_name;
@@ -218,8 +219,8 @@ fn stem(base_name: &str) -> String {
     kept(&stem[..stem.floor_char_boundary(LONGEST)])
 }
 
-/// The name under which a loaded object is put away. On S3 a name alone may fill a whole key, and then leaves no room for
-/// the folder: of such a one the middle is left out. It stays unique, since its folder is its batch's own.
+/// The name under which a loaded object is put away. On S3 a name alone may fill a whole key, and then leaves no room
+/// for the folder: of such a one the middle is left out. It stays unique, since its folder is its batch's own.
 fn moved_name(base_name: &str) -> String {
     if base_name.len() <= LONGEST_IN_A_FOLDER {
         return kept(base_name);
@@ -228,8 +229,8 @@ fn moved_name(base_name: &str) -> String {
     kept(&format!("{}...{}", &base_name[..base_name.floor_char_boundary(LONGEST)], &base_name[end..]))
 }
 
-/// The name with `_` for what no XML can hold: S3 tells the key of an object written in parts in XML, and an answer that
-/// cannot be read passes for no answer.
+/// The name with `_` for what no XML can hold: S3 tells the key of an object written in parts in XML, and an answer
+/// that cannot be read passes for no answer.
 fn kept(name: &str) -> String {
     let is_never_in_xml = |c: char| matches!(c, '\0'..='\u{1f}' | '\u{fffe}' | '\u{ffff}');
     name.replace(is_never_in_xml, "_")

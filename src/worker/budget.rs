@@ -1,7 +1,7 @@
 //! Draining within a time: when it is up nothing more is begun, and a while later what is still in hand is given back.
 //!
-//! So a scheduled run ends when its scheduler expects it to, also where files come faster than they are loaded, and loses nothing:
-//! the ledger keeps what waits, and the next run takes it first.
+//! So a scheduled run ends when its scheduler expects it to, also where files come faster than they are loaded, and
+//! loses nothing: the ledger keeps what waits, and the next run takes it first.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,8 +32,8 @@ impl Run {
         self.stop.is_cancelled() || self.time_is_up.is_cancelled()
     }
 
-    /// Told of an upload that was given back. One that had all of the time there is would be given back by each run: somebody has
-    /// to give it more.
+    /// Told of an upload that was given back. One that had all of the time there is would be given back by each run:
+    /// somebody has to give it more.
     pub(super) fn blame_time(&self, claim: &Claim, worked: Duration) {
         if let Mode::Drain { within: Some(within) } = self.mode
             && worked >= within
@@ -44,8 +44,8 @@ impl Run {
         }
     }
 
-    /// Looks at what draining left. An upload that waits for a list, or that was put off after the last look at what waits, is
-    /// trouble; those that there was no time for are not: they are counted, where the time was up.
+    /// Looks at what draining left. An upload that waits for a list, or that was put off after the last look at what
+    /// waits, is trouble; those that there was no time for are not: they are counted, where the time was up.
     pub(super) async fn look_back(&self) -> Option<u64> {
         let is_up = self.time_is_up.is_cancelled();
         let Ok(backlog) = self.worker.store.backlog(self.worker.bucket.name()).await else {

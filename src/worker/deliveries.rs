@@ -1,8 +1,8 @@
 //! Delivering what webhooks are told, beside the work and never in its way.
 //!
-//! The messages stand in the store since the commit that they tell of. Each webhook has one slot that delivers to it, a message
-//! at a time, so that a slow receiver delays itself alone. What was not taken is tried again, by whichever worker comes first;
-//! a message may come more than once, and always with the same id.
+//! The messages stand in the store since the commit that they tell of. Each webhook has one slot that delivers to it, a
+//! message at a time, so that a slow receiver delays itself alone. What was not taken is tried again, by whichever
+//! worker comes first; a message may come more than once, and always with the same id.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -53,8 +53,8 @@ impl Worker {
 }
 
 impl Run {
-    /// One webhook's slot. Draining delivers what is due once all else is done; a receiver that does not take it then is left
-    /// to the next run.
+    /// One webhook's slot. Draining delivers what is due once all else is done; a receiver that does not take it then
+    /// is left to the next run.
     pub(super) async fn deliver_to(self: Arc<Self>, webhook: Webhook) {
         let mut failures = 0;
         while !self.stop.is_cancelled() {

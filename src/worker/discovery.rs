@@ -1,7 +1,8 @@
-//! What makes uploads known to the ledger: sweeps through the bucket's listing, and the bucket's notices of what is dropped.
+//! What makes uploads known to the ledger: sweeps through the bucket's listing, and the bucket's notices of what is
+//! dropped.
 //!
-//! The listing is the truth, and notices are hints: either alone finds every file, and both may run together. Nothing here
-//! claims an upload or works on one; it enters what it sees in the ledger, and rings for the slots.
+//! The listing is the truth, and notices are hints: either alone finds every file, and both may run together. Nothing
+//! here claims an upload or works on one; it enters what it sees in the ledger, and rings for the slots.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -54,8 +55,9 @@ struct Swept {
 
 /// How long to wait from one sweep to the next.
 ///
-/// A listing costs, on S3 money too. So where a queue tells of files, sweeps only look for what it lost. Elsewhere the wait
-/// doubles with each sweep that finds nothing, up to a limit; and never does sweeping take more than a fifth of the time.
+/// A listing costs, on S3 money too. So where a queue tells of files, sweeps only look for what it lost. Elsewhere the
+/// wait doubles with each sweep that finds nothing, up to a limit; and never does sweeping take more than a fifth of
+/// the time.
 struct Pace {
     shortest: Duration,
     longest: Duration,
@@ -136,8 +138,8 @@ impl Run {
         }
     }
 
-    /// Enters what the bucket's notices tell of. A notice is taken back only when that has been committed; whatever goes wrong
-    /// before leaves it to come again, and the sweeps find what is lost altogether.
+    /// Enters what the bucket's notices tell of. A notice is taken back only when that has been committed; whatever
+    /// goes wrong before leaves it to come again, and the sweeps find what is lost altogether.
     pub(super) async fn listen(self: Arc<Self>) {
         let bucket = &self.worker.bucket;
         let mut failures = 0;

@@ -109,8 +109,8 @@ impl Run {
     /// started.
     pub(super) async fn judge(&self, is_first: bool) -> Result<(), store::Error> {
         let (worker, bucket) = (&self.worker, self.worker.bucket.name());
-        // First: what this listing showed is in the ledger when the ledger is asked, and so what is there is found on its
-        // way, or as a batch.
+        // First: what this listing showed is in the ledger when the ledger is asked, and so what is there is found on
+        // its way, or as a batch.
         let listing = self.last_listing();
         let now = worker.store.clock().await?;
         let mut known = worker.store.open_expected(bucket).await?;

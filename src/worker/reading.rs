@@ -1,8 +1,9 @@
 //! Reading and judging a file: the half of an upload's life that costs CPU.
 //!
-//! It runs on a thread of its own, between two bounded channels: bytes come in as the bucket gives them, chunks of judged
-//! rows go out as fast as the store takes them. Whichever side is slower holds the other back, so memory stays flat. Where
-//! other batches or suppression lists count, a chunk's keys go out first, as one question, and the answer is waited for.
+//! It runs on a thread of its own, between two bounded channels: bytes come in as the bucket gives them, chunks of
+//! judged rows go out as fast as the store takes them. Whichever side is slower holds the other back, so memory stays
+//! flat. Where other batches or suppression lists count, a chunk's keys go out first, as one question, and the answer
+//! is waited for.
 
 use std::io::Read;
 

@@ -1,7 +1,8 @@
 //! Retention: requests are deleted once they have been kept for as long as they may be.
 //!
-//! One of all workers looks every hour, beside its other work and never in its way: it rests for as long as each piece took. What
-//! may still be contacted or answered is left, and told. Whoever is stopped or killed leaves the rest to the next.
+//! One of all workers looks every hour, beside its other work and never in its way: it rests for as long as each piece
+//! took. What may still be contacted or answered is left, and told. Whoever is stopped or killed leaves the rest to the
+//! next.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,7 +20,8 @@ const EVERY: Duration = Duration::from_secs(3600);
 /// How often a worker asks whether it is to look.
 const ASK: Duration = Duration::from_secs(30);
 
-/// Whether requests stay though they are old: somebody may still be about to contact them, or their sender is owed the answer.
+/// Whether requests stay though they are old: somebody may still be about to contact them, or their sender is owed the
+/// answer.
 pub fn is_left(due: &DueForPurge) -> bool {
     due.unfinished > 0 || due.unanswered
 }
@@ -60,7 +62,8 @@ impl Run {
         }
     }
 
-    /// The turn is kept for as long as it takes. After a stop it is given back, and after trouble: the next has no hour to wait.
+    /// The turn is kept for as long as it takes. After a stop it is given back, and after trouble: the next has no hour
+    /// to wait.
     async fn purge(&self, age: Duration) -> Result<(), store::Error> {
         let store = &self.worker.store;
         let purged = self.purge_all(age).await;

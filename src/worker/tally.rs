@@ -1,5 +1,5 @@
-//! Folding of counts: what senders report is counted as changes, which the worker replaces by their sums, so that `status_counts`
-//! are read quickly however much was reported. No sum changes by it, and nobody waits for it.
+//! Folding of counts: what senders report is counted as changes, which the worker replaces by their sums, so that
+//! `status_counts` are read quickly however much was reported. No sum changes by it, and nobody waits for it.
 
 use std::sync::Arc;
 use std::time::Duration;

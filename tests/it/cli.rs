@@ -25,7 +25,8 @@ fn loaded() -> (TempDir, Ran) {
         }
         let copy = uploads.join(path.file_name().expect("a name"));
         std::fs::copy(&path, &copy).expect("copied");
-        // All of one age, and still: uploads are claimed oldest first, and a busy machine copies one later than another.
+        // All of one age, and still: uploads are claimed oldest first, and a busy machine copies one later than
+        // another.
         let file = std::fs::File::options().write(true).open(&copy).expect("the copy");
         file.set_modified(std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_743_500_000)).expect("an age");
     }

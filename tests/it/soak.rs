@@ -1,9 +1,9 @@
-//! The long run: workers killed at random, again and again, under thousands of files of all kinds; and while it lasts somebody
-//! who contacts people reads what is published.
+//! The long run: workers killed at random, again and again, under thousands of files of all kinds; and while it lasts
+//! somebody who contacts people reads what is published.
 //!
-//! A short run of it is a test like any other. The long one has a line of its own in the README. The seed is printed, and
-//! `BATCHDROP_TEST_SOAK_SEED` repeats it; the files are the same then, and the moments of the kills as far as a machine
-//! repeats itself.
+//! A short run of it is a test like any other. The long one has a line of its own in the README. The seed is printed,
+//! and `BATCHDROP_TEST_SOAK_SEED` repeats it; the files are the same then, and the moments of the kills as far as a
+//! machine repeats itself.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;

@@ -77,8 +77,8 @@ const DIRECTIONS: [(&str, Direction); 2] = [("asc", Direction::Ascending), ("des
 /// List batches
 ///
 /// The newest first, unless `order_by` says otherwise; with `order_by` alone, the least first. `search_fields` and
-/// `search_field_values` belong together by their place, and a batch is listed when all of them hold: `upload_filename` is a part
-/// of the name in any case, the others are compared whole.
+/// `search_field_values` belong together by their place, and a batch is listed when all of them hold: `upload_filename`
+/// is a part of the name in any case, the others are compared whole.
 #[utoipa::path(
     get,
     path = "/api/v1/outbound/batches",

@@ -1,7 +1,8 @@
-//! The API of the published client library, as far as it is about batches, and what is ours beside it: uploads and rejects.
+//! The API of the published client library, as far as it is about batches, and what is ours beside it: uploads and
+//! rejects.
 //!
-//! What each call takes and gives stands at its handler, and is told from there in `/openapi.json`. Words and shapes are the
-//! library's; every batch and request has more fields, which it overlooks.
+//! What each call takes and gives stands at its handler, and is told from there in `/openapi.json`. Words and shapes
+//! are the library's; every batch and request has more fields, which it overlooks.
 
 mod batches;
 mod expected;

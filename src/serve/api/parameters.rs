@@ -1,5 +1,5 @@
-//! What a request says: the parameters of its address, read one by one, so that what is wrong with one can be told by its name
-//! and without quoting it. Parameters that are not known are overlooked.
+//! What a request says: the parameters of its address, read one by one, so that what is wrong with one can be told by
+//! its name and without quoting it. Parameters that are not known are overlooked.
 
 use std::ops::RangeInclusive;
 

@@ -12,8 +12,8 @@ use crate::serve::problem::{ErrorDetail, Problem};
 
 /// Download the rejects of a batch
 ///
-/// Each row that was not PENDING at intake with the reason and its columns as sent; a header alone where every row was loaded.
-/// Mended and dropped again, it is a new upload.
+/// Each row that was not PENDING at intake with the reason and its columns as sent; a header alone where every row was
+/// loaded. Mended and dropped again, it is a new upload.
 #[utoipa::path(
     get,
     path = "/api/v1/outbound/batches/{batch_id}/rejects",

@@ -1,5 +1,5 @@
-//! The requests of a batch, as the client library calls them: results. They are sent as they are read, so that a million of them
-//! take no more memory than a page.
+//! The requests of a batch, as the client library calls them: results. They are sent as they are read, so that a
+//! million of them take no more memory than a page.
 
 use std::sync::Arc;
 
@@ -100,8 +100,8 @@ impl From<Request> for CommunicationRequestResult {
 
 /// Fetch the results of a batch
 ///
-/// All its requests in the order of the file, or those with this `reference_id`, this status, or both. A connection that breaks
-/// off before the closing bracket means trouble of ours in between: what came is not all.
+/// All its requests in the order of the file, or those with this `reference_id`, this status, or both. A connection
+/// that breaks off before the closing bracket means trouble of ours in between: what came is not all.
 #[utoipa::path(
     get,
     path = "/api/v1/outbound/batches/{batch_id}/results",

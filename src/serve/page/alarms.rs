@@ -10,11 +10,13 @@ use crate::serve::probes::STUCK;
 use crate::store::{Backlog, Error, Neglected};
 use crate::telemetry::{metrics, progress};
 
-/// Any worker takes over, within a second or two, what has lost its own: what is still there after this was found by none.
+/// Any worker takes over, within a second or two, what has lost its own: what is still there after this was found by
+/// none.
 const GRACE: Duration = Duration::from_secs(15);
 /// So long may a file wait, though nobody works on any other.
 const UNATTENDED: Duration = Duration::from_secs(60);
-/// An upload in this worker's hands moves on more often than this, or is given up as trouble of the bucket or the store.
+/// An upload in this worker's hands moves on more often than this, or is given up as trouble of the bucket or the
+/// store.
 const STILL: Duration = Duration::from_secs(120);
 /// How many uploads are looked at.
 const LOOKED_AT: u32 = 100;
@@ -63,8 +65,9 @@ pub(super) async fn alarms(page: &Page, backlog: &Backlog) -> Result<Vec<Alarm>,
     Ok(alarms)
 }
 
-/// An upload whose lease is over, and which nobody has taken over. One that is in this worker's own hands is not meant: SQLite has
-/// one writer, so that a lease there cannot be renewed while a file is being loaded, and cannot be taken either.
+/// An upload whose lease is over, and which nobody has taken over. One that is in this worker's own hands is not meant:
+/// SQLite has one writer, so that a lease there cannot be renewed while a file is being loaded, and cannot be taken
+/// either.
 fn stalled(neglected: &[Neglected], is_ours: impl Fn(i64) -> bool) -> Option<Alarm> {
     let mut lapsed = neglected.iter().filter(|one| one.status == UploadStatus::Claimed && !is_ours(one.upload_id));
     let first = lapsed.next()?;

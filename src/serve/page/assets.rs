@@ -1,5 +1,5 @@
-//! The style, the script and the icon: in the binary, and under addresses that change with their content, so that a browser keeps
-//! them as long as it likes.
+//! The style, the script and the icon: in the binary, and under addresses that change with their content, so that a
+//! browser keeps them as long as it likes.
 
 use std::sync::LazyLock;
 

@@ -117,7 +117,8 @@ fn form(page: &Page, filter: &Filter) -> Markup {
     }
 }
 
-/// A table, whose rows are cards on a narrow screen: there its roles, which browsers then forget, are still what they were.
+/// A table, whose rows are cards on a narrow screen: there its roles, which browsers then forget, are still what they
+/// were.
 fn table(page: &Page, batches: &[Batch], first_invalid: &BTreeMap<String, (u32, String)>) -> Markup {
     let zone = page.installation.time_zone;
     html! {

@@ -1,4 +1,5 @@
-//! The page: what operators look at, and steer by. HTML made here, complete without scripts; a script only keeps it fresh.
+//! The page: what operators look at, and steer by. HTML made here, complete without scripts; a script only keeps it
+//! fresh.
 //!
 //! | path | |
 //! |---|---|

@@ -1,7 +1,8 @@
 //! Who looks at the page: the cookie that a login sets.
 //!
-//! It holds no token but a name, what the name may do and until when, sealed by HMAC-SHA256 with the token that was shown at the
-//! login. So every worker with the same tokens knows it, it ends with its token, and it lets nobody guess the other one.
+//! It holds no token but a name, what the name may do and until when, sealed by HMAC-SHA256 with the token that was
+//! shown at the login. So every worker with the same tokens knows it, it ends with its token, and it lets nobody guess
+//! the other one.
 
 use axum::http::{HeaderMap, header};
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -21,8 +22,8 @@ fn word_of(right: Right) -> &'static str {
     }
 }
 
-/// The `Set-Cookie` of a new session; `now` in seconds since 1970. It is sent to this site alone, from its own pages alone, and where
-/// the page is had by https, by https alone.
+/// The `Set-Cookie` of a new session; `now` in seconds since 1970. It is sent to this site alone, from its own pages
+/// alone, and where the page is had by https, by https alone.
 pub(super) fn cookie(token: &Token, name: &str, may: Right, now: i64, is_https: bool) -> String {
     let claims = format!("{}.{}.{}", now + LASTS_SECONDS, word_of(may), hex(name.as_bytes()));
     let seal = hex(&mac(token, &claims).finalize().into_bytes());

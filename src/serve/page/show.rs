@@ -189,8 +189,8 @@ enum Seen<'a> {
     Domain(&'a str),
 }
 
-/// A target that is INVALID may be anything that a cell can hold, so that nothing is shown but what is surely of that form, and of
-/// digits never more than half.
+/// A target that is INVALID may be anything that a cell can hold, so that nothing is shown but what is surely of that
+/// form, and of digits never more than half.
 fn seen_of(target: &str) -> Seen<'_> {
     let target = target.trim();
     if target.is_empty() {

@@ -63,9 +63,9 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
 const GUARD: &str = "select set_config('idle_in_transaction_session_timeout', '60s', false) \
      where current_setting('idle_in_transaction_session_timeout') = '0'";
 
-/// What is read here is read by an index, in its order, a page at a time. Of a batch that was loaded just now the server has no
-/// statistics, takes its rows for few, and would rather collect all that are left and sort them, again for each page: of ten
-/// million rejects that takes hours.
+/// What is read here is read by an index, in its order, a page at a time. Of a batch that was loaded just now the
+/// server has no statistics, takes its rows for few, and would rather collect all that are left and sort them, again
+/// for each page: of ten million rejects that takes hours.
 const IN_ORDER: &str = "set enable_bitmapscan = off";
 
 pub(super) struct Postgres {

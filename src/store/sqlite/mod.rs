@@ -83,8 +83,8 @@ impl Sqlite {
             SqlitePoolOptions::new()
                 .max_connections(connections)
                 .acquire_timeout(wait)
-                // SQLite rolls back by itself when a disk is full. sqlx then still takes the transaction for an open one, and
-                // such a connection could never begin another.
+                // SQLite rolls back by itself when a disk is full. sqlx then still takes the transaction for an open
+                // one, and such a connection could never begin another.
                 .after_release(|connection, _| {
                     Box::pin(async move {
                         connection.ping().await?; // behind the roll-back that a dropped transaction has asked for

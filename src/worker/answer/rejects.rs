@@ -1,7 +1,8 @@
 //! The rejects file: the rows of a batch that were not PENDING, with their columns as they were sent.
 //!
-//! Promise: mended and dropped again as it is, it is read as the file was; what is not mended is judged as it was before.
-//! So cells are not tamed for spreadsheets: a cell that begins with `=` is the sender's own, and goes back as it is.
+//! Promise: mended and dropped again as it is, it is read as the file was; what is not mended is judged as it was
+//! before. So cells are not tamed for spreadsheets: a cell that begins with `=` is the sender's own, and goes back as
+//! it is.
 
 use bytes::Bytes;
 use futures_util::stream::{self, BoxStream, StreamExt as _};
@@ -101,8 +102,8 @@ impl Layout {
         self.push_cells(text, ours.into_iter().chain(named).chain(more));
     }
 
-    /// How many of the columns the row had cells for. A row with too few must not be filled up in silence: what it lacks
-    /// may have stood in the middle. Where blank cells at its end were not kept, it gets as many as are known.
+    /// How many of the columns the row had cells for. A row with too few must not be filled up in silence: what it
+    /// lacks may have stood in the middle. Where blank cells at its end were not kept, it gets as many as are known.
     fn columns_sent(&self, reject: &Reject) -> usize {
         let has_too_few = reject.cells.len() < self.variables
             || reject.cells.len() == self.variables && reject.code == RowCode::CellCount.as_str();

@@ -19,7 +19,8 @@ impl Read for InPieces<'_> {
     }
 }
 
-/// The last two bytes pick what the campaign tells, so that every grammar is met, and so that any file is a seed as it stands.
+/// The last two bytes pick what the campaign tells, so that every grammar is met, and so that any file is a seed as it
+/// stands.
 fn campaign(choice: u16) -> Campaign {
     let pick = |shift: u8, count: usize| usize::from(choice >> shift) % count;
     let names = ["ref_id", "phone", "name"].map(str::to_owned).to_vec();

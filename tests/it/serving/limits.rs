@@ -92,7 +92,8 @@ async fn rejects_are_had_from_the_page_by_whoever_may_look() {
     assert!(get(&address, &format!("/batches/{id}"), &cookie).await.body.contains(&format!("href=\"{path}\"")));
 }
 
-/// More clients than there are places for downloads, and than there are connections to the database, go away in the middle.
+/// More clients than there are places for downloads, and than there are connections to the database, go away in the
+/// middle.
 async fn what_a_client_that_went_away_had_is_given_back(to: To) {
     let mut app = TestApp::new(In::Folder, to).await;
     app.set("STORE_MAX_CONNECTIONS", "4");

@@ -1,7 +1,8 @@
-//! What a statement of the worker's daily round costs does not grow with what was finished before: none goes through the
-//! ledger, the batches or the requests of the past.
+//! What a statement of the worker's daily round costs does not grow with what was finished before: none goes through
+//! the ledger, the batches or the requests of the past.
 //!
-//! PostgreSQL runs each and tells how many pages it touched; SQLite tells whether its plan reads a table from end to end.
+//! PostgreSQL runs each and tells how many pages it touched; SQLite tells whether its plan reads a table from end to
+//! end.
 
 use super::{BUCKET, Place};
 
@@ -37,7 +38,8 @@ macro_rules! list {
     };
 }
 
-/// What is looked at every few seconds wherever somebody watches: the newest batches, the newest uploads, the open ones.
+/// What is looked at every few seconds wherever somebody watches: the newest batches, the newest uploads, the open
+/// ones.
 fn lists() -> [(&'static str, &'static str, &'static str, &'static [&'static str]); 3] {
     let batches = list!(
         "batch_page",
@@ -154,7 +156,8 @@ async fn populate(place: &Place) {
     }
 }
 
-/// The statement with its parameters in place. Its comments go first: they name parameters too, and one may be of two lines.
+/// The statement with its parameters in place. Its comments go first: they name parameters too, and one may be of two
+/// lines.
 fn filled_in(sql: &str, parameters: &[&str]) -> String {
     let code: Vec<&str> = sql.lines().filter(|line| !line.trim_start().starts_with("--")).collect();
     let mut sql = code.join("\n");

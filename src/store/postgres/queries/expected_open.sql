@@ -1,7 +1,7 @@
 -- $1 bucket. The due times of the last week, and what was not decided before, in their order; and of those that may
 -- still change what came within their windows: the first good batch, else the last that failed. A week, since what came
--- in time may wait for long before it is a batch. Batches are gone through from the beginning of the window on, and what
--- belongs to one is looked up by its number: a plan that joins the tables could read them all.
+-- in time may wait for long before it is a batch. Batches are gone through from the beginning of the window on, and
+-- what belongs to one is looked up by its number: a plan that joins the tables could read them all.
 with e as materialized (
     select x.*,
            case when x.status <> 'ARRIVED' then
