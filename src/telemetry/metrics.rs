@@ -203,7 +203,7 @@ impl Builder {
 impl Metrics {
     fn new() -> Metrics {
         let mut all = Builder(Registry::with_prefix("batchdrop"));
-        all.0.register("build", "The program that runs", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
+        all.0.register("build", "The program that runs", Info::new([("version", env!("PROGRAM_VERSION"))]));
         let metrics = Metrics {
             files_received: all.add("files_received", "Uploads that were entered in the ledger", Counter::default()),
             files_processed: all.add(

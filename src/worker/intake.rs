@@ -10,30 +10,22 @@
 //! FAILED batch with INTERNAL_ERROR. Nothing here can load an upload twice: whatever is written is written in one
 //! transaction that ends with the fence of the claim.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use futures_util::StreamExt as _;
-use tokio::sync::mpsc;
-use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, info_span};
 
-use super::reading::{Interrupted, Reading, Said, read_and_judge};
+use super::fetching::Reader;
+use super::reading::{Reading, Said};
 use super::{Ending, Worker, backoff, unless_it_panics, until_lost};
 use crate::model::{BatchDraft, Campaign, Claim, Event, Fault, FileCode, Header, KeyScope, Lookup, UploadStatus};
-use crate::reader::{HeaderRules, Limits};
+use crate::reader::HeaderRules;
 use crate::rules::filename_date;
 use crate::store::{self, ErrorKind, Load, Outcome, Published};
-use crate::telemetry::progress::{Progress, UnderWay};
+use crate::telemetry::progress::UnderWay;
 use crate::telemetry::{self, Stage, metrics};
 use crate::{bucket, fail_point};
 
-/// Pieces of the object under way between the bucket and the reader.
-const PIECES_UNDER_WAY: usize = 4;
-/// Chunks of judged rows under way between the reader and the store.
-const CHUNKS_UNDER_WAY: usize = 2;
 /// How often a load looks whether another one of its campaign, whose keys count for it, has ended.
 const TURN_LOOK: Duration = Duration::from_millis(100);
 /// The longest wait between two attempts.
@@ -139,7 +131,14 @@ impl Worker {
             }
             Err(Halt::Trouble(trouble)) => {
                 let wait = self.wait_before_next(claim.attempt);
-                self.store.retry(claim, &trouble, wait).await.map(|()| Ending::PutOff { trouble })
+                let noted = self.store.retry(claim, &trouble, wait).await;
+                if let Err(error) = &noted
+                    && error.kind != ErrorKind::Fenced
+                {
+                    // Told at least here; the ledger does not say it.
+                    tracing::warn!(error = trouble, "not loaded");
+                }
+                noted.map(|()| Ending::PutOff { trouble })
             }
             // work_on ends faults itself; one that comes this far did so before its campaign was known.
             Err(Halt::Fault(fault)) => {
@@ -382,53 +381,4 @@ fn exhausted(attempts: u32, last_trouble: Option<&str>) -> Fault {
     let detail =
         format!("not loaded after {attempts} attempts; this is on our side, and the file may be fine ({trouble})");
     Fault::new(FileCode::InternalError, detail)
-}
-
-/// The reading of one file on its way. Dropped, wherever its user ends: the fetching stops, and with it the reader.
-pub(super) struct Reader {
-    /// What the reading side says, in order; closed at its end.
-    pub(super) said: mpsc::Receiver<Said>,
-    result: JoinHandle<(Reading, Result<(), Interrupted>)>,
-    _fetching: JoinSet<()>,
-}
-
-impl Reader {
-    pub(super) fn start(
-        body: bucket::Body,
-        campaign: Campaign,
-        rules: HeaderRules,
-        limits: Limits,
-        progress: Arc<Progress>,
-    ) -> Self {
-        let (bytes, received_bytes) = mpsc::channel(PIECES_UNDER_WAY);
-        let (says, said) = mpsc::channel(CHUNKS_UNDER_WAY);
-        let mut fetching = JoinSet::new();
-        fetching.spawn(fetch(body, bytes));
-        let result = tokio::task::spawn_blocking(move || {
-            read_and_judge(received_bytes, &says, &campaign, &rules, limits, &progress)
-        });
-        Reader { said, result, _fetching: fetching }
-    }
-
-    /// After the last word: what was learnt of the file, and whether it was read to its end.
-    pub(super) async fn end(self) -> Result<(Reading, Result<(), Halt>), Halt> {
-        let ended = self.result.await;
-        let (reading, result) = ended.map_err(|_| Halt::Trouble("the reader failed on this file (a bug)".into()))?;
-        let result = result.map_err(|interrupted| match interrupted {
-            Interrupted::Fault(fault) => Halt::Fault(fault),
-            Interrupted::Bucket(error) => error.into(),
-            Interrupted::Trouble(trouble) => Halt::Trouble(trouble),
-            Interrupted::Abandoned => Halt::Stopped,
-        });
-        Ok((reading, result))
-    }
-}
-
-/// Hands on the object's bytes until they end or nobody wants them.
-async fn fetch(mut body: bucket::Body, bytes: mpsc::Sender<Result<Bytes, bucket::Error>>) {
-    while let Some(piece) = body.next().await {
-        if bytes.send(piece).await.is_err() {
-            return;
-        }
-    }
 }

@@ -10,6 +10,7 @@ mod budget;
 mod deliveries;
 mod discovery;
 mod expected;
+mod fetching;
 mod intake;
 mod reading;
 mod retention;

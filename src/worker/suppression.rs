@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use super::intake::{Halt, Reader};
+use super::fetching::Reader;
+use super::intake::Halt;
 use super::reading::Said;
 use super::{Ending, Worker};
 use crate::model::{Campaign, Channel, Claim, Object, SuppressionList, fold_address};
