@@ -1,6 +1,6 @@
 //! The worker: watches a bucket, claims uploads, and takes each through its life.
 //!
-//! `watch` is the outer loop: discover, claim, bound, drain, stop; `discovery` is its part that finds, `expected` the one
+//! `watch` is the outer loop; its `slots` claim and work, `discovery` finds, `expected` the one
 //! that misses what does not come. `intake` is one upload's life from top to bottom; `reading` is its half that runs beside
 //! the async side, on a thread of its own. Every upload that ends, ends in a
 //! [`Report`], said once. `answer` then tells the person who dropped it, through the bucket, and `deliveries` other programs.
@@ -14,6 +14,7 @@ mod fetching;
 mod intake;
 mod reading;
 mod retention;
+mod slots;
 mod suppression;
 mod tally;
 mod watch;

@@ -1,27 +1,23 @@
-//! The outer loop: discover, claim, bound, drain, stop.
+//! The outer loop: everything that a worker does at once is started, bounded, drained and stopped here.
 //!
-//! `discovery` enters what lies in the bucket in the ledger. A fixed number of slots claim from the ledger and work, as many
+//! `discovery` enters what lies in the bucket in the ledger. A fixed number of `slots` claim from the ledger and work, as many
 //! on uploads as on answers, and one for each webhook. They know of each other through the ledger alone, and so does any other
 //! worker on the same store.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
-use tokio::sync::{Mutex, MutexGuard, Notify, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use tokio::sync::{Notify, RwLock};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
-use tracing::Instrument as _;
-use tracing::field::Empty;
 
-use super::answer::Answered;
 use super::expected::Expecting;
-use super::reading::Reading;
-use super::{Ending, News, Report, Worker};
-use crate::model::{Claim, FileCode};
+use super::slots::{Slots, Work};
+use super::{News, Worker};
+use crate::telemetry;
 use crate::telemetry::metrics;
-use crate::{store, telemetry};
 
 /// When the worker ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,16 +55,9 @@ const DRAIN_TRIES: u32 = 3;
 /// How long an idle slot sleeps before it looks by itself: for retries that are due and leases that ran out.
 pub(super) const IDLE: Duration = Duration::from_secs(1);
 
-/// From this attempt on, an upload that a worker died with is worked on alone. So a file that kills its worker takes two attempts
-/// of its neighbours at most; and after one restart, which ends many leases at once, everything goes on in parallel.
-const ALONE_FROM: u32 = 3;
-
-/// An upload of more bytes than this, as stored, is a large one: it may take seconds, or hours. While all slots but one work on
-/// large ones, the last takes none, so that small ones never wait for several of them.
-const LARGE: u64 = 32 << 20;
-
 /// Between two signs of life.
 const BEAT: Duration = Duration::from_secs(1);
+
 /// What the tasks of one run tell each other.
 pub(super) struct Run {
     pub(super) worker: Arc<Worker>,
@@ -84,20 +73,14 @@ pub(super) struct Run {
     pub(super) endings: Notify,
     /// What is known for judging whether files are late.
     pub(super) expecting: Expecting,
-    /// Held by the slot that claims an upload, until there is room for it: others claim none meanwhile.
-    turn: Mutex<()>,
-    /// Read by each slot that works on an upload beside others; written by one that works alone.
-    beside: RwLock<()>,
-    /// How many slots work on uploads.
-    slots: usize,
-    /// How many of them work on large ones; raised by the slot that has the turn.
-    large: AtomicUsize,
+    /// What the slots for uploads know of each other.
+    pub(super) slots: Slots,
     /// Read by each slot from before it claims until its work is done; written by one that looks whether nothing is left to do.
     /// So what a neighbour claims and puts off again cannot slip past that look.
-    hands: RwLock<()>,
+    pub(super) hands: RwLock<()>,
     /// Set once, by the slot that first finds nothing left to do; read by the others.
     drained: AtomicBool,
-    faulty: AtomicU64,
+    pub(super) faulty: AtomicU64,
     troubled: AtomicBool,
 }
 
@@ -114,10 +97,7 @@ impl Worker {
             arrivals: Notify::new(),
             endings: Notify::new(),
             expecting: Expecting::default(),
-            turn: Mutex::new(()),
-            beside: RwLock::new(()),
-            slots: self.config.uploads_at_once.min(self.store.max_loads()),
-            large: AtomicUsize::new(0),
+            slots: Slots::new(self.config.uploads_at_once.min(self.store.max_loads())),
             hands: RwLock::new(()),
             drained: AtomicBool::new(false),
             faulty: AtomicU64::new(0),
@@ -141,7 +121,7 @@ impl Worker {
                 tasks.spawn(run.clone().keep_retention(age));
             }
         }
-        for _ in 0..run.slots {
+        for _ in 0..run.slots.count {
             tasks.spawn(run.clone().slot(Work::Uploads));
             tasks.spawn(run.clone().slot(Work::Answers));
         }
@@ -180,146 +160,12 @@ async fn beat() {
     }
 }
 
-/// What a slot does.
-#[derive(Clone, Copy)]
-enum Work {
-    Uploads,
-    Answers,
-}
-
-/// What a slot holds while it works on an upload; let go when that ends.
-enum Room<'run> {
-    Beside { _others: RwLockReadGuard<'run, ()> },
-    Alone { _turn: MutexGuard<'run, ()>, _no_others: RwLockWriteGuard<'run, ()> },
-}
-
-/// Counts as one, as long as it lives.
-struct Counted<'run>(&'run AtomicUsize);
-
-impl<'run> Counted<'run> {
-    fn one_more(count: &'run AtomicUsize) -> Self {
-        count.fetch_add(1, Ordering::AcqRel);
-        Counted(count)
-    }
-}
-
-impl Drop for Counted<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::AcqRel);
-    }
-}
-
 impl Run {
-    async fn slot(self: Arc<Self>, work: Work) {
-        let rung = match work {
-            Work::Uploads => &self.arrivals,
-            Work::Answers => &self.endings,
-        };
-        let mut failures = 0;
-        while !self.stop.is_cancelled() && !self.is_done() {
-            // Made before the question, so that what arrives between the answer and the wait is not missed.
-            let arrival = rung.notified();
-            let discovered = self.discovered.load(Ordering::Acquire) || self.time_is_up.is_cancelled();
-            let hand = self.hands.read().await;
-            let worked = match work {
-                Work::Uploads => self.take_upload().await,
-                Work::Answers => self.give_answer().await,
-            };
-            drop(hand);
-            match worked {
-                Ok(true) => failures = 0,
-                Ok(false) => {
-                    failures = 0;
-                    if discovered && self.nothing_waits().await {
-                        self.say_drained();
-                    } else {
-                        tokio::select! {
-                            () = arrival => {}
-                            () = self.sleep(IDLE) => {}
-                        }
-                    }
-                }
-                Err(error) => {
-                    tracing::warn!(error = telemetry::chain(&error), "nothing was claimed");
-                    if self.give_up(&mut failures).await {
-                        return;
-                    }
-                }
-            }
-        }
-    }
-
-    /// Works on one upload; false where none can be claimed.
-    async fn take_upload(&self) -> Result<bool, store::Error> {
-        let worker = &self.worker;
-        let turn = self.turn.lock().await;
-        if self.begins_nothing() {
-            return Ok(false);
-        }
-        let (bucket, config) = (worker.bucket.name(), &worker.config);
-        let claim = worker.store.claim(bucket, &config.identity, config.lease(), self.largest()).await?;
-        let Some(claim) = claim else { return Ok(false) };
-        let _large = (claim.object.size > LARGE).then(|| Counted::one_more(&self.large));
-        let queued = (claim.claimed_at - claim.seen_at).to_std().unwrap_or_default();
-        let in_progress = metrics().begin(claim.object.size, queued);
-        // On lines of every level, so that what is logged of one upload can be put together.
-        let span =
-            tracing::error_span!("upload", upload_id = claim.upload_id, attempt = claim.attempt, campaign = Empty);
-        let (start, mut reading) = (Instant::now(), Reading::default());
-        let work = worker.intake(&claim, self.room_for(&claim, turn), &self.stop, &mut reading);
-        let ending = work.instrument(span.clone()).await;
-        let took = start.elapsed();
-        drop(in_progress);
-        self.endings.notify_waiters();
-        if ending == Ending::GivenBack {
-            self.blame_time(&claim, took);
-        }
-        let report = Report { object: claim.object, ending };
-        span.in_scope(|| self.tell(report, &reading, queued, took));
-        Ok(true)
-    }
-
-    /// The largest upload that may be claimed now; `None` for any.
-    fn largest(&self) -> Option<u64> {
-        let is_last = self.large.load(Ordering::Acquire) + 1 == self.slots;
-        (is_last && self.slots > 1).then_some(LARGE)
-    }
-
-    /// Waits until the upload may be worked on. The turn to claim is given on only then: a neighbour that is claimed before has
-    /// its room already, and one that would be claimed while this works alone would lose an attempt if the worker dies.
-    async fn room_for<'run>(&'run self, claim: &Claim, turn: MutexGuard<'run, ()>) -> Room<'run> {
-        if claim.was_dropped && claim.attempt >= ALONE_FROM.min(self.worker.config.max_attempts) {
-            tracing::info!(file = claim.object.key, attempt = claim.attempt, "worked on alone: a worker ended with it");
-            return Room::Alone { _turn: turn, _no_others: self.beside.write().await };
-        }
-        Room::Beside { _others: self.beside.read().await }
-    }
-
-    /// Gives one answer; false where none is due.
-    async fn give_answer(&self) -> Result<bool, store::Error> {
-        let worker = &self.worker;
-        let owed = worker.store.claim_answer(worker.bucket.name(), worker.config.lease()).await?;
-        let Some(owed) = owed else { return Ok(false) };
-        let span = tracing::error_span!("answer", upload_id = owed.upload_id, attempt = owed.attempt);
-        let answered = worker.answer(&owed, &self.stop).instrument(span.clone()).await;
-        metrics().answered(answered.word());
-        let file = owed.object.key.as_str();
-        span.in_scope(|| match answered {
-            Answered::Given => tracing::debug!(file, "answer given"),
-            Answered::PutOff { trouble } => {
-                tracing::warn!(file, error = trouble, "answer put off; the file itself is settled");
-            }
-            Answered::GivenBack => tracing::info!(file, "answer given back"),
-            Answered::Lost => tracing::warn!(file, "answer taken over by another worker"),
-        });
-        Ok(true)
-    }
-
     pub(super) fn is_done(&self) -> bool {
         self.mode.drains() && self.drained.load(Ordering::Acquire)
     }
 
-    fn say_drained(&self) {
+    pub(super) fn say_drained(&self) {
         if !self.drained.swap(true, Ordering::AcqRel) {
             if !self.time_is_up.is_cancelled() {
                 let _ = self.worker.news.send(News::Drained); // nobody need listen
@@ -332,7 +178,7 @@ impl Run {
     /// Whether no upload waits, not even for a later attempt. What other workers hold is theirs. Draining waits for answers
     /// too, but not for those that keep failing; once its time is up, for answers alone. Of this worker's slots, the last one to
     /// stop working finds out.
-    async fn nothing_waits(&self) -> bool {
+    pub(super) async fn nothing_waits(&self) -> bool {
         if self.drained.load(Ordering::Acquire) {
             return false; // said already; no need to ask
         }
@@ -375,55 +221,5 @@ impl Run {
     /// Trouble of ours is left, and the exit code will say so.
     pub(super) fn leave_trouble(&self) {
         self.troubled.store(true, Ordering::Relaxed);
-    }
-
-    fn count_fault(&self, code: FileCode) {
-        match code {
-            FileCode::InternalError => self.leave_trouble(),
-            _ => _ = self.faulty.fetch_add(1, Ordering::Relaxed),
-        }
-    }
-
-    /// Says once what became of an upload. The key is a file's name, chosen by its sender; nothing of its content.
-    fn tell(&self, report: Report, reading: &Reading, queued: Duration, took: Duration) {
-        let file = report.object.key.as_str();
-        // Signed, since traces know no other numbers.
-        let count = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
-        let (rows, bytes) = (count(reading.rows_read), count(reading.bytes_read));
-        let (queued_ms, took_ms) = (queued.as_millis() as i64, took.as_millis() as i64);
-        let (outcome, code) = report.ending.measured();
-        metrics().processed(outcome, code.map(FileCode::as_str));
-        match &report.ending {
-            Ending::Loaded { batch_id } => {
-                let [pending, duplicate, skipped, invalid] = reading.verdicts.each().map(|(_, rows)| count(rows));
-                tracing::info!(
-                    file,
-                    batch_id,
-                    rows,
-                    pending,
-                    duplicate,
-                    skipped,
-                    invalid,
-                    bytes,
-                    queued_ms,
-                    took_ms,
-                    "batch loaded"
-                );
-            }
-            Ending::Failed { batch_id, code } => {
-                self.count_fault(*code);
-                tracing::info!(file, batch_id, %code, rows, bytes, queued_ms, took_ms, "batch failed");
-            }
-            Ending::Rejected { fault } => {
-                self.count_fault(fault.code);
-                tracing::info!(file, code = %fault.code, "upload rejected");
-            }
-            Ending::ListLoaded { told } => tracing::info!(file, told, "suppression list loaded"),
-            Ending::Gone { reason } => tracing::info!(file, reason, "upload gone"),
-            Ending::PutOff { trouble } => tracing::warn!(file, error = trouble, "upload put off"),
-            Ending::GivenBack => tracing::info!(file, "upload given back"),
-            Ending::Lost => tracing::warn!(file, "upload taken over by another worker"),
-        }
-        let _ = self.worker.news.send(News::Upload(report)); // nobody need listen
     }
 }
