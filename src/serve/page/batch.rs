@@ -59,11 +59,11 @@ pub(super) async fn content(
     let zone = page.installation.time_zone;
     Ok(html! {
         p.crumbs { a href="/" { "Batches" } }
-        h1 { (show::file_name(batch.upload_filename.as_deref().unwrap_or("no name"))) }
+        h1 { (show::name(batch.upload_filename.as_deref().unwrap_or("no name"))) }
         p.subtitle {
             (show::status(batch.status.as_str())) " "
             span { "batch " b { (batch.batch_id) } } " "
-            span { "campaign " a href={ "/?campaign=" (batch.campaign_name) } { (batch.campaign_name) } }
+            span { "campaign " a href={ "/?campaign=" (batch.campaign_name) } { (show::name(&batch.campaign_name)) } }
         }
         @if let Some(wrong) = wrong { div.refusal role="alert" { (wrong) } }
         div.columns {

@@ -134,8 +134,8 @@ fn table(page: &Page, batches: &[Batch], first_invalid: &BTreeMap<String, (u32, 
                     tr role="row" id={ "batch-" (batch.batch_id) } {
                         td.when role="cell" data-label="Received" { (show::time(batch.seen_at, zone)) }
                         td.file role="cell" data-label="File" {
-                            a.name href={ "/batches/" (batch.batch_id) } { (show::file_name(batch.upload_filename.as_deref().unwrap_or("no name"))) }
-                            span.under { (batch.campaign_name) }
+                            a.name href={ "/batches/" (batch.batch_id) } { (show::name(batch.upload_filename.as_deref().unwrap_or("no name"))) }
+                            span.under { (show::name(&batch.campaign_name)) }
                         }
                         td.id role="cell" data-label="Batch" { (batch.batch_id) }
                         td role="cell" data-label="Status" { (show::status(batch.status.as_str())) }

@@ -71,7 +71,7 @@ fn table(page: &Page, files: &[ExpectedFile]) -> Markup {
                 @for file in files {
                     tr role="row" id={ "expected-" (file.campaign_id) "-" (file.due_at.timestamp()) } {
                         td.when role="cell" data-label="Due" { (show::time(file.due_at, zone)) }
-                        td.file role="cell" data-label="Campaign" { (show::file_name(&file.campaign_name)) }
+                        td.file role="cell" data-label="Campaign" { (show::name(&file.campaign_name)) }
                         td role="cell" data-label="Status" { (show::status(file.status.as_str())) }
                         td.reason role="cell" data-label="What came" { (what_came(page, file)) }
                     }
@@ -95,7 +95,7 @@ fn what_came(page: &Page, file: &ExpectedFile) -> Markup {
                 "nothing yet" span.under { "missing from " (show::time(file.missing_from, zone)) }
             }
             (_, Some(batch_id)) => {
-                a href={ "/batches/" (batch_id) } { (show::file_name(file.key.as_deref().unwrap_or(batch_id))) }
+                a href={ "/batches/" (batch_id) } { (show::name(file.key.as_deref().unwrap_or(batch_id))) }
             }
             _ => "nothing",
         }

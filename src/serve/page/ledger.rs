@@ -25,8 +25,8 @@ pub(super) fn table(page: &Page, viewer: &Viewer, uploads: &[Upload]) -> Markup 
                         }
                         td.file role="cell" data-label="File" {
                             @match &upload.batch_id {
-                                Some(batch_id) => a.name href={ "/batches/" (batch_id) } { (show::file_name(&upload.key)) },
-                                None => span.name { (show::file_name(&upload.key)) },
+                                Some(batch_id) => a.name href={ "/batches/" (batch_id) } { (show::name(&upload.key)) },
+                                None => span.name { (show::name(&upload.key)) },
                             }
                             span.under { (show::bytes(upload.size_bytes)) }
                         }

@@ -70,8 +70,8 @@ pub(super) fn time(at: DateTime<Utc>, zone: Tz) -> Markup {
     }
 }
 
-/// A file's name, which may be broken where its parts end.
-pub(super) fn file_name(name: &str) -> Markup {
+/// A name, of a file or a campaign, which may be broken where its parts end.
+pub(super) fn name(name: &str) -> Markup {
     html! {
         @for part in name.split_inclusive(['_', '-', '/', '.']) { (part) wbr; }
     }

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::batch;
 use super::layout::{Frame, Here};
 use super::viewer::Viewer;
-use super::{NoPage, Page};
+use super::{NoPage, Page, sentence};
 use crate::model::{Action, Batch, BatchStatus, Steering};
 use crate::serve::problem::{self, Problem};
 
@@ -43,7 +43,7 @@ pub(super) async fn steer(
         Err(problem) => problem,
     };
     // Told where it was wished.
-    let content = batch::content(&page, &viewer, &frame, &batch_id, Some(&problem.text())).await?;
+    let content = batch::content(&page, &viewer, &frame, &batch_id, Some(&sentence(&problem.text()))).await?;
     Ok(problem.with_body(frame.show_still(Here::Batch, &batch_id, &content)))
 }
 

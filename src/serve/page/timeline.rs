@@ -59,8 +59,8 @@ fn answered<'a>(page: &Page, batch: &Batch, upload: &Upload) -> Option<Step<'a>>
     let file = base_name(&upload.key);
     let has_rejects = ["DUPLICATE", "SKIPPED", "INVALID"].into_iter().any(|status| batch.count(status) > 0);
     let more = html! {
-        span.under.path { (show::file_name(&format!("{folder}{}/{}", batch.batch_id, receipt_name(file)))) }
-        @if has_rejects { span.under.path { (show::file_name(&format!("{folder}{}/{}", batch.batch_id, rejects_name(file)))) } }
+        span.under.path { (show::name(&format!("{folder}{}/{}", batch.batch_id, receipt_name(file)))) }
+        @if has_rejects { span.under.path { (show::name(&format!("{folder}{}/{}", batch.batch_id, rejects_name(file)))) } }
     };
     Some(Step { at, what: "Sender answered", more })
 }
