@@ -41,6 +41,10 @@ pub(super) async fn rejects(shared: &Shared, batch_id: &str) -> Result<Response,
         let why = "the batch FAILED as a whole, and none of its rows is kept; its error_message tells why";
         return Err(Problem::new(StatusCode::CONFLICT, why));
     }
+    if let Some(at) = batch.purged_at {
+        let why = format!("the requests of the batch were purged at {}", at.format("%F %T UTC"));
+        return Err(Problem::new(StatusCode::GONE, why));
+    }
     let columns = store.sent_columns(batch_id).await?.ok_or_else(Problem::no_such_batch)?;
     let mut pieces = rejects_file(store, batch_id, &columns);
     // Before the status is sent, so that a store that is away is told by it.

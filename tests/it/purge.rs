@@ -159,9 +159,11 @@ async fn workers_purge_by_themselves_one_at_a_time(to: To) {
             text.lines().find_map(|line| line.strip_prefix("batchdrop_requests_purged_total ")).expect("a metric");
         purged += line.parse::<usize>().expect("a number");
         let api = format!("http://{address}/api/v1/outbound/batches/{}", old.batch_id);
-        let text = reqwest::get(api).await.expect("it answers").text().await.expect("text");
+        let text = reqwest::get(&api).await.expect("it answers").text().await.expect("text");
         let batch: Value = serde_json::from_str(&text).expect("JSON");
         assert!(batch["purged_at"].is_string(), "{batch}");
+        let rejects = reqwest::get(format!("{api}/rejects")).await.expect("it answers");
+        assert_eq!(rejects.status().as_u16(), 410, "an empty file would say that all rows were loaded");
     }
     assert_eq!(purged, ROWS, "each request was deleted by one of them");
     let tellers = workers.iter().filter(|worker| worker.log().contains("old requests purged")).count();

@@ -23,7 +23,8 @@ use crate::serve::problem::{ErrorDetail, Problem};
     responses(
         (status = 200, description = "The rows", body = String, content_type = "text/csv"),
         (status = 404, description = "There is no such batch", body = ErrorDetail),
-        (status = 409, description = "The batch FAILED as a whole, and none of its rows is kept", body = ErrorDetail)
+        (status = 409, description = "The batch FAILED as a whole, and none of its rows is kept", body = ErrorDetail),
+        (status = 410, description = "The batch's requests were purged", body = ErrorDetail)
     )
 )]
 pub(super) async fn rejects(State(api): State<Arc<Api>>, BatchId(id): BatchId) -> Result<Response, Problem> {

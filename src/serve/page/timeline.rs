@@ -87,6 +87,7 @@ fn word_of(event: &str) -> &str {
         "RESUMED" => "Resumed",
         "CANCELED" => "Canceled",
         "EXPIRY_SET" => "Expiry set",
+        "FORGOTTEN" => "A person forgotten",
         "EXPIRED" => "Expired",
         other => other,
     }
