@@ -6,8 +6,9 @@
 //! | `/` | batches, with filters |
 //! | `/batches/{batch_id}` | one batch |
 //! | `/batches/{batch_id}/hold`, `resume`, `cancel` | what is done to it |
+//! | `/batches/{batch_id}/rejects.csv` | its rows that were not loaded, to mend |
 //! | `/expected` | when files are due, and what became of each |
-//! | `/uploads` | what waits, is worked on, or was refused |
+//! | `/uploads` | what waits, is worked on, was refused, or is looked for |
 //! | `/login`, `/logout` | where there are tokens |
 //! | `/assets/…` | style, script, icon: from the binary |
 //!
