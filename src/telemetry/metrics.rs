@@ -1,9 +1,10 @@
 //! Every metric of the worker: its name, unit, labels and help, in this one place.
 //!
-//! Names are Prometheus's: base units, `_total` on what only grows. A label holds a word of a closed list, or the name of a
-//! campaign whose files are expected; never a file, a batch or anything of a person's; each of its words is exported from the start, as zero, so that an alert on a rate sees the
-//! first event. What is counted is what this process did since it started. The gauges of the ledger are the same from every
-//! worker on the same store and bucket: take one of them, not their sum.
+//! Names are Prometheus's: base units, `_total` on what only grows. A label holds a word of a closed list, or the name
+//! of a campaign whose files are expected; never a file, a batch or anything of a person's; each of its words is
+//! exported from the start, as zero, so that an alert on a rate sees the first event. What is counted is what this
+//! process did since it started. The gauges of the ledger are the same from every worker on the same store and bucket:
+//! take one of them, not their sum.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::AtomicU64;
@@ -390,7 +391,8 @@ impl Metrics {
         self.files_received.inc_by(uploads);
     }
 
-    /// An upload of `bytes` is taken into work, after `queued` in the ledger. The work lasts as long as what this returns.
+    /// An upload of `bytes` is taken into work, after `queued` in the ledger. The work lasts as long as what this
+    /// returns.
     #[must_use]
     pub fn begin(&self, bytes: u64, queued: Duration) -> InProgress {
         self.file_size.observe(bytes as f64);

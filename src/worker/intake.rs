@@ -81,7 +81,8 @@ impl From<Outcome> for Ending {
 impl Worker {
     /// Takes a claimed upload to its end, or gives it up in a way that lets another attempt follow.
     ///
-    /// The work starts when there is `room` for it, and holds that to its end. `reading` is what was learnt of the file.
+    /// The work starts when there is `room` for it, and holds that to its end. `reading` is what was learnt of the
+    /// file.
     pub(super) async fn intake<R>(
         &self,
         claim: &Claim,
@@ -262,8 +263,8 @@ impl Worker {
         }
     }
 
-    /// Does one thing that the reader asks for. The transaction is opened by the first that it says: a file with a fault in its header
-    /// opens none.
+    /// Does one thing that the reader asks for. The transaction is opened by the first that it says: a file with a
+    /// fault in its header opens none.
     async fn take(
         &self,
         step: Said,

@@ -1,4 +1,5 @@
-//! The slots of a worker: each claims an upload, or an answer that is owed, sees it to its end, and says what became of it.
+//! The slots of a worker: each claims an upload, or an answer that is owed, sees it to its end, and says what became of
+//! it.
 //!
 //! So many files are in hand at once as there are slots, and never more. Those for uploads claim in turn.
 
@@ -18,12 +19,13 @@ use crate::model::{Claim, FileCode};
 use crate::telemetry::metrics;
 use crate::{store, telemetry};
 
-/// From this attempt on, an upload that a worker died with is worked on alone. So a file that kills its worker takes two attempts
-/// of its neighbours at most; and after one restart, which ends many leases at once, everything goes on in parallel.
+/// From this attempt on, an upload that a worker died with is worked on alone. So a file that kills its worker takes
+/// two attempts of its neighbours at most; and after one restart, which ends many leases at once, everything goes on in
+/// parallel.
 const ALONE_FROM: u32 = 3;
 
-/// An upload of more bytes than this, as stored, is a large one: it may take seconds, or hours. While all slots but one work on
-/// large ones, the last takes none, so that small ones never wait for several of them.
+/// An upload of more bytes than this, as stored, is a large one: it may take seconds, or hours. While all slots but one
+/// work on large ones, the last takes none, so that small ones never wait for several of them.
 const LARGE: u64 = 32 << 20;
 
 /// What a slot does.
@@ -149,8 +151,9 @@ impl Run {
         Ok(true)
     }
 
-    /// Waits until the upload may be worked on. The turn to claim is given on only then: a neighbour that is claimed before has
-    /// its room already, and one that would be claimed while this works alone would lose an attempt if the worker dies.
+    /// Waits until the upload may be worked on. The turn to claim is given on only then: a neighbour that is claimed
+    /// before has its room already, and one that would be claimed while this works alone would lose an attempt if the
+    /// worker dies.
     async fn room_for<'run>(&'run self, claim: &Claim, turn: MutexGuard<'run, ()>) -> Room<'run> {
         if claim.was_dropped && claim.attempt >= ALONE_FROM.min(self.worker.config.max_attempts) {
             tracing::info!(file = claim.object.key, attempt = claim.attempt, "worked on alone: a worker ended with it");

@@ -1,7 +1,7 @@
 //! Files that are suppression lists, and campaign uploads that wait for one.
 //!
-//! A list's file is an upload like any other: seen, claimed, read and judged by the same hands. It becomes no batch: its
-//! targets replace those of the version before, all at once. One that cannot be used leaves the list as it was.
+//! A list's file is an upload like any other: seen, claimed, read and judged by the same hands. It becomes no batch:
+//! its targets replace those of the version before, all at once. One that cannot be used leaves the list as it was.
 
 use std::time::Duration;
 
@@ -20,8 +20,8 @@ use crate::telemetry::progress::UnderWay;
 const LIST_LOOK: Duration = Duration::from_secs(15);
 
 impl Worker {
-    /// Enters what a listing showed in the ledger; returns how many were new. Lists come first, and under their names, so
-    /// that a campaign's upload finds that a list which was dropped before it is still to be loaded.
+    /// Enters what a listing showed in the ledger; returns how many were new. Lists come first, and under their names,
+    /// so that a campaign's upload finds that a list which was dropped before it is still to be loaded.
     pub(super) async fn enter(&self, objects: &[Object]) -> Result<u64, store::Error> {
         if self.lists.is_empty() {
             return self.store.record(self.bucket.name(), objects).await;

@@ -1,8 +1,8 @@
 //! The outer loop: everything that a worker does at once is started, bounded, drained and stopped here.
 //!
-//! `discovery` enters what lies in the bucket in the ledger. A fixed number of `slots` claim from the ledger and work, as many
-//! on uploads as on answers, and one for each webhook. They know of each other through the ledger alone, and so does any other
-//! worker on the same store.
+//! `discovery` enters what lies in the bucket in the ledger. A fixed number of `slots` claim from the ledger and work,
+//! as many on uploads as on answers, and one for each webhook. They know of each other through the ledger alone, and so
+//! does any other worker on the same store.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -75,8 +75,8 @@ pub(super) struct Run {
     pub(super) expecting: Expecting,
     /// What the slots for uploads know of each other.
     pub(super) slots: Slots,
-    /// Read by each slot from before it claims until its work is done; written by one that looks whether nothing is left to do.
-    /// So what a neighbour claims and puts off again cannot slip past that look.
+    /// Read by each slot from before it claims until its work is done; written by one that looks whether nothing is
+    /// left to do. So what a neighbour claims and puts off again cannot slip past that look.
     pub(super) hands: RwLock<()>,
     /// Set once, by the slot that first finds nothing left to do; read by the others.
     drained: AtomicBool,
@@ -175,9 +175,9 @@ impl Run {
         }
     }
 
-    /// Whether no upload waits, not even for a later attempt. What other workers hold is theirs. Draining waits for answers
-    /// too, but not for those that keep failing; once its time is up, for answers alone. Of this worker's slots, the last one to
-    /// stop working finds out.
+    /// Whether no upload waits, not even for a later attempt. What other workers hold is theirs. Draining waits for
+    /// answers too, but not for those that keep failing; once its time is up, for answers alone. Of this worker's
+    /// slots, the last one to stop working finds out.
     pub(super) async fn nothing_waits(&self) -> bool {
         if self.drained.load(Ordering::Acquire) {
             return false; // said already; no need to ask
