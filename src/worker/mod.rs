@@ -58,8 +58,8 @@ pub struct WorkerConfig {
     pub retry_ms: u64,
     /// How soon the bucket is listed again while files come.
     pub poll_ms: u64,
-    /// The wait grows to this while none come. Not set: a folder is listed every `poll_ms` always, since that costs nothing,
-    /// and S3 every two seconds.
+    /// The wait grows to this while none come. Not set: a folder is listed every `poll_ms` always, since that costs
+    /// nothing, and S3 every two seconds.
     pub idle_poll_ms: Option<u64>,
     /// How often the bucket is listed where a queue tells of what is dropped: for what the queue lost.
     pub sweep_seconds: u64,
@@ -184,8 +184,8 @@ pub struct Worker {
     pub news: UnboundedSender<News>,
 }
 
-/// How long what was put off rests after its so-manieth attempt: four times as long after each, and up to a quarter more or
-/// less by chance, so that what failed together is not tried together again.
+/// How long what was put off rests after its so-manieth attempt: four times as long after each, and up to a quarter
+/// more or less by chance, so that what failed together is not tried together again.
 fn backoff(first: Duration, attempt: u32, longest: Duration) -> Duration {
     let chance = (uuid::Uuid::new_v4().as_u128() % 1000) as f64 / 1000.0;
     backoff_by(first, attempt, longest, chance)
@@ -196,8 +196,8 @@ fn backoff_by(first: Duration, attempt: u32, longest: Duration, chance: f64) -> 
     wait.min(longest).mul_f64(0.75 + chance / 2.0)
 }
 
-/// Does the work; `None` where it panicked, which is a bug of ours. The worker goes on: of what the work shares with others
-/// nothing is left half changed, since all of that stands in the store, whose open transaction is rolled back.
+/// Does the work; `None` where it panicked, which is a bug of ours. The worker goes on: of what the work shares with
+/// others nothing is left half changed, since all of that stands in the store, whose open transaction is rolled back.
 async fn unless_it_panics<T>(work: impl Future<Output = T>) -> Option<T> {
     let mut work = pin!(work);
     poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context))) {
