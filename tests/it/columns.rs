@@ -3,7 +3,7 @@
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::support::program::{Ran, fixtures, run};
+use crate::support::program::{Ran, finished, fixtures, run};
 
 fn check(arguments: &[&str]) -> Ran {
     let mut all = vec!["check", "--config", "batchdrop.toml"];
@@ -155,4 +155,69 @@ fn a_schema_that_cannot_be_used_is_refused_with_its_place_by_every_command() {
     --- standard error
     error: campaigns.a.schema: s.json: /fields/0/constraints/minimum: is no value of the field's type and format
     "#);
+}
+
+/// A cell that the published library's own tests have.
+#[derive(serde::Deserialize)]
+struct PublicCase {
+    field: serde_json::Value,
+    value: String,
+    good: bool,
+}
+
+impl PublicCase {
+    /// What is refused when the program starts, since it says nothing that could be checked: any date, and what is no pattern.
+    fn is_refused_at_the_start(&self) -> bool {
+        let of_time = ["date", "datetime", "time"].contains(&self.field["type"].as_str().unwrap_or_default());
+        of_time && ["any", "invalid"].contains(&self.field["format"].as_str().unwrap_or_default())
+    }
+}
+
+fn public_cases() -> Vec<PublicCase> {
+    let clients = std::env::var("BATCHDROP_TEST_CLIENTS").expect("BATCHDROP_TEST_CLIENTS is set by tests/run");
+    let script = fixtures().join("../tests/it/columns/public_cases.py");
+    let output = std::process::Command::new("python3").arg(script).arg(format!("{clients}/tableschema")).output();
+    let output = finished(output.expect("python3 starts"));
+    assert_eq!(output.code, 0, "{}", output.err);
+    output.json().into_iter().map(|case| serde_json::from_value(case).expect("a case")).collect()
+}
+
+#[test]
+fn public_cases_of_table_schema_come_out_as_published() {
+    let (refused, judged): (Vec<_>, Vec<_>) = public_cases().into_iter().partition(PublicCase::is_refused_at_the_start);
+    assert!(judged.len() > 120 && refused.len() > 5, "{} and {} cases", judged.len(), refused.len());
+    let folder = TempDir::new().expect("a temporary folder");
+    let write = |name: String, content: String| std::fs::write(folder.path().join(name), content).expect("a file");
+    let told = |campaigns: &str, files: &[String]| {
+        write("batchdrop.toml".to_owned(), campaigns.to_owned());
+        let mut all = vec!["check", "--config", "batchdrop.toml", "--json"];
+        all.extend(files.iter().map(String::as_str));
+        run(folder.path(), &all)
+    };
+    let campaign = |number: usize, case: &PublicCase| {
+        let schema = json!({ "fields": [case.field], "fieldsMatch": "subset" });
+        write(format!("c{number}.json"), schema.to_string());
+        // Rows that are right in any case keep the file from failing for the share of those that are not.
+        let mut rows = csv::Writer::from_writer(Vec::new());
+        rows.write_record(["reference_id", "target", "f"]).expect("in memory");
+        for row in 0..9 {
+            let value = if row == 0 { &case.value } else { "" };
+            rows.write_record([&row.to_string(), &format!("+1512555010{row}"), value]).expect("in memory");
+        }
+        let rows = rows.into_inner().expect("in memory");
+        write(format!("c{number}.csv"), String::from_utf8(rows).expect("UTF-8"));
+        format!("[campaigns.c{number}]\nid = {}\nfiles = 'c{number}.csv'\nschema = 'c{number}.json'\n", number + 1)
+    };
+
+    let campaigns: String = judged.iter().enumerate().map(|(number, case)| campaign(number, case)).collect();
+    let files: Vec<String> = (0..judged.len()).map(|number| format!("c{number}.csv")).collect();
+    let verdicts = told(&campaigns, &files).json();
+    assert_eq!(verdicts.len(), judged.len());
+    for (case, verdict) in judged.iter().zip(&verdicts) {
+        assert!(verdict["fault"].is_null(), "{verdict}");
+        assert_eq!(verdict["verdicts"]["invalid"] == 0, case.good, "{} {:?}", case.field, case.value);
+    }
+    for case in &refused {
+        assert_eq!(told(&campaign(0, case), &["c0.csv".to_owned()]).code, 2, "{} is refused", case.field);
+    }
 }

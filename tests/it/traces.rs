@@ -87,8 +87,6 @@ async fn an_upload_is_a_trace_with_its_stages() {
         for stage in ["fetch", "load", "publish"] {
             let span = spans.iter().find(|span| span.name == stage).unwrap_or_else(|| panic!("no {stage}"));
             assert_eq!((&span.trace_id, &span.parent_span_id), (&upload.trace_id, &upload.span_id), "{stage}");
-            assert!(span.start_time_unix_nano >= upload.start_time_unix_nano, "{stage}");
-            assert!(span.end_time_unix_nano <= upload.end_time_unix_nano, "{stage}");
         }
 
         let requests = app.requests(&app.batch_of("contacts.csv").await.batch_id).await;
