@@ -1,9 +1,9 @@
 //! The worker: watches a bucket, claims uploads, and takes each through its life.
 //!
-//! `watch` is the outer loop; its `slots` claim and work, `discovery` finds what was dropped, and `expected` misses what was
-//! not. `intake` is one upload's life from top to bottom; `reading` is its half that runs on a thread of its own, fed by
-//! `fetching`. Every upload that ends, ends in a
-//! [`Report`], said once. `answer` then tells the person who dropped it, through the bucket, and `deliveries` other programs.
+//! `watch` is the outer loop; its `slots` claim and work, `discovery` finds what was dropped, and `expected` misses what
+//! was not. `intake` is one upload's life from top to bottom; `reading` is its half that runs on a thread of its own, fed
+//! by `fetching`. Every upload that ends, ends in a [`Report`], said once. `answer` then tells the person who dropped it,
+//! through the bucket, and `deliveries` other programs.
 
 mod answer;
 mod budget;
