@@ -213,7 +213,7 @@ impl Cli {
             Command::Explain(_) | Command::Completions(_) | Command::Man(_) => Ok(OK), // done above
             Command::Probe(args) => probe::probe(args, &config).await,
             Command::Migrate => migrate(&config).await,
-            Command::Config(ConfigCommand::Check) => config_check(&config, shared.json),
+            Command::Config(ConfigCommand::Check) => config_check(&config, shared.config.is_some(), shared.json),
         }
     }
 
@@ -282,7 +282,8 @@ async fn migrate(config: &Config) -> anyhow::Result<u8> {
     Ok(OK)
 }
 
-fn config_check(config: &Config, json: bool) -> anyhow::Result<u8> {
+/// No file is looked for where none is named: whoever has one should not believe that it was read.
+fn config_check(config: &Config, from_file: bool, json: bool) -> anyhow::Result<u8> {
     let router = router(config)?;
     lists(config)?;
     config.webhooks()?;
@@ -343,5 +344,8 @@ fn config_check(config: &Config, json: bool) -> anyhow::Result<u8> {
     table.print();
     let (bucket, store) = (&config.bucket.url, config.store.shown_url());
     output::note(&format!("The configuration is valid. Bucket {}, store {}.", output::printable(bucket), store));
+    if !from_file {
+        output::note("No file was read, only the environment: name one by --config FILE or BATCHDROP_CONFIG.");
+    }
     Ok(OK)
 }

@@ -136,6 +136,7 @@ pub(super) async fn run(args: &RunArgs, mut config: Config, json: bool) -> anyho
         news,
     });
     let stopped = worker.run(mode, stop).await;
+    let lease = worker.config.lease();
     drop(worker); // and with it the sender of news, which ends the showing
     showing.await?;
     store.close().await;
@@ -145,6 +146,16 @@ pub(super) async fn run(args: &RunArgs, mut config: Config, json: bool) -> anyho
             1 => "The time was up; 1 upload is left to the next run.".to_owned(),
             _ => format!("The time was up; {} uploads are left to the next run.", thousands(left)),
         });
+    }
+    if stopped.elsewhere > 0 {
+        let uploads = match stopped.elsewhere {
+            1 => "1 upload is".to_owned(),
+            count => format!("{} uploads are", thousands(count)),
+        };
+        note(&format!(
+            "{uploads} in the hands of another worker. Should that have died, a run after {} takes over.",
+            duration_text(lease)
+        ));
     }
     Ok(match stopped {
         _ if stopped.troubled => FINDINGS_OR_TROUBLE,

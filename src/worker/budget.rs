@@ -45,16 +45,17 @@ impl Run {
     }
 
     /// Looks at what draining left. An upload that waits for a list, or that was put off after the last look at what
-    /// waits, is trouble; those that there was no time for are not: they are counted, where the time was up.
-    pub(super) async fn look_back(&self) -> Option<u64> {
+    /// waits, is trouble; those that there was no time for are not: they are counted, where the time was up. So are those in the hands of
+    /// others, second.
+    pub(super) async fn look_back(&self) -> (Option<u64>, u64) {
         let is_up = self.time_is_up.is_cancelled();
         let Ok(backlog) = self.worker.store.backlog(self.worker.bucket.name()).await else {
             self.leave_trouble(); // what cannot be asked for was not drained
-            return None;
+            return (None, 0);
         };
         if backlog.held > 0 || (backlog.waiting > 0 && !is_up) {
             self.leave_trouble();
         }
-        is_up.then_some(backlog.waiting)
+        (is_up.then_some(backlog.waiting), backlog.claimed)
     }
 }

@@ -82,7 +82,8 @@ impl Default for WorkerConfig {
 }
 
 impl WorkerConfig {
-    fn lease(&self) -> Duration {
+    /// How long a claim stands without being renewed.
+    pub fn lease(&self) -> Duration {
         Duration::from_secs(self.lease_seconds)
     }
 }

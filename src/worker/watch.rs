@@ -46,6 +46,8 @@ pub struct Stopped {
     pub troubled: bool,
     /// Uploads that are left to the next run, where the time was up before everything was done.
     pub left: Option<u64>,
+    /// Uploads that other workers hold, alive or not; told of draining alone.
+    pub elsewhere: u64,
 }
 
 /// How often in a row draining may meet trouble in the same place before it gives up.
@@ -136,7 +138,7 @@ impl Worker {
             }
         }
         drop(keeping_time);
-        let mut left = None;
+        let (mut left, mut elsewhere) = (None, 0);
         if mode.drains() {
             run.shorten_counts().await;
             // What was worked on may have failed since.
@@ -144,10 +146,11 @@ impl Worker {
                 tracing::warn!(error = telemetry::chain(&error), "expected files were not looked after");
                 run.leave_trouble();
             }
-            left = run.look_back().await;
+            (left, elsewhere) = run.look_back().await;
         }
         drop(beating);
-        Stopped { faulty: run.faulty.load(Ordering::Relaxed), troubled: run.troubled.load(Ordering::Relaxed), left }
+        let (faulty, troubled) = (run.faulty.load(Ordering::Relaxed), run.troubled.load(Ordering::Relaxed));
+        Stopped { faulty, troubled, left, elsewhere }
     }
 }
 

@@ -187,6 +187,7 @@ fn config_check_shows_a_good_configuration() {
      1 default  *.csv* voice   US     keep       reference_id -             -           no   -      -
     --- standard error
     The configuration is valid. Bucket uploads, store sqlite://batchdrop.db.
+    No file was read, only the environment: name one by --config FILE or BATCHDROP_CONFIG.
     ");
     let good = "[store]\nurl = 'postgres://app:hunter2@db/calls'\n\
                 [campaigns.late_payments]\nid = 7\nfiles = 'LATE_PAYMENTS_*.csv*'\nhold = true\n\

@@ -33,6 +33,28 @@ async fn gives_it_to_a_worker_that_waits(signal: i32) {
     assert_eq!(app.batch_of("large.csv").await.rows_read, 100_000);
 }
 
+/// Whoever drains beside a dead worker is told why a file is not there yet, and when it will be.
+#[tokio::test]
+async fn a_run_beside_a_worker_that_died_tells_what_that_held() {
+    for to in [To::Sqlite, To::Postgres] {
+        let mut app = TestApp::new(In::Folder, to).await;
+        app.drop_file("contacts.csv", contacts(10, 1)).await;
+        app.set("TEST_FAIL_POINT", "publish=abort");
+        assert_ne!(app.output(&["run", "--once"]).status.code(), Some(0));
+        app.set("TEST_FAIL_POINT", "never=abort");
+        let output = app.output(&["run", "--once"]);
+        assert_eq!(output.status.code(), Some(0));
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        let expected = "1 upload is in the hands of another worker. Should that have died, a run after 1m takes over.";
+        assert!(said.contains(expected), "{said}");
+        app.set("WORKER_LEASE_SECONDS", "1");
+        app.run_sql("update uploads set available_at = seen_at").await;
+        let output = app.output(&["run", "--once"]);
+        assert!(!String::from_utf8_lossy(&output.stderr).contains("in the hands of"));
+        assert_eq!(app.batch_of("contacts.csv").await.rows_read, 10);
+    }
+}
+
 #[tokio::test]
 async fn sigterm_gives_the_upload_to_a_worker_that_waits() {
     gives_it_to_a_worker_that_waits(libc::SIGTERM).await;
