@@ -77,9 +77,9 @@ impl Sqlite {
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(Duration::from_secs(30))
             .foreign_keys(true)
-            .pragma("cache_size", "-16384")
             .disable_statement_logging();
-        let open = |connections, wait| {
+        // The cache is KiB of each connection: together they are what a load takes beside its keys.
+        let open = |connections, wait, cache| {
             SqlitePoolOptions::new()
                 .max_connections(connections)
                 .acquire_timeout(wait)
@@ -91,12 +91,12 @@ impl Sqlite {
                         Ok(!connection.is_in_transaction())
                     })
                 })
-                .connect_with(options.clone())
+                .connect_with(options.clone().pragma("cache_size", cache))
         };
         let failed = || Error::while_doing("open SQLite's file");
         // Whoever waits for the writer waits as long as a load may take.
-        let writer = open(1, Duration::from_secs(24 * 3600)).await.map_err(failed())?;
-        let reader = open(4, Duration::from_secs(30)).await.map_err(failed())?;
+        let writer = open(1, Duration::from_secs(24 * 3600), "-16384").await.map_err(failed())?;
+        let reader = open(4, Duration::from_secs(30), "-4096").await.map_err(failed())?;
         Ok(Sqlite { writer, reader })
     }
 }

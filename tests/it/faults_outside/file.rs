@@ -110,18 +110,18 @@ async fn a_bomb_is_refused_at_the_limit_of_what_it_unpacks_to() {
 
 /// Of good rows only the keys are remembered, of repeats not even those, and their rejects are written as they are
 /// read. Even the smaller file is large enough to fill SQLite's caches, which are of a fixed size.
-async fn three_times_the_rows_take_no_more(to: To) {
+async fn four_times_the_rows_take_no_more(to: To) {
     let note = "x".repeat(2_000);
     let distinct = |count| rows(count, |row| row, &note);
     let repeats = |count| rows(count, |_| 7, &note);
     for (name, content, pending) in [
-        ("distinct.csv", [distinct(10_000), distinct(30_000)], [10_000, 30_000]),
-        ("repeats.csv", [repeats(10_000), repeats(30_000)], [1, 1]),
+        ("distinct.csv", [distinct(10_000), distinct(40_000)], [10_000, 40_000]),
+        ("repeats.csv", [repeats(10_000), repeats(40_000)], [1, 1]),
     ] {
         let more_bytes = (content[1].len() - content[0].len()) as u64;
         let [(small, small_peak), (large, large_peak)] =
             [taken(to, name, &content[0]).await, taken(to, name, &content[1]).await];
-        for (batch, pending, count) in [(small, pending[0], 10_000), (large, pending[1], 30_000)] {
+        for (batch, pending, count) in [(small, pending[0], 10_000), (large, pending[1], 40_000)] {
             assert_eq!((batch.error_message.as_deref(), batch.rows_read), (None, count));
             assert_eq!((batch.count("PENDING"), batch.count("DUPLICATE")), (pending, count - pending));
         }
@@ -134,12 +134,12 @@ async fn three_times_the_rows_take_no_more(to: To) {
 
 #[tokio::test]
 async fn memory_is_flat_however_many_rows_there_are_with_sqlite() {
-    three_times_the_rows_take_no_more(To::Sqlite).await;
+    four_times_the_rows_take_no_more(To::Sqlite).await;
 }
 
 #[tokio::test]
 async fn memory_is_flat_however_many_rows_there_are_with_postgres() {
-    three_times_the_rows_take_no_more(To::Postgres).await;
+    four_times_the_rows_take_no_more(To::Postgres).await;
 }
 
 /// A table of a database stops at fewer columns than a file may have.
