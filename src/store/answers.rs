@@ -4,14 +4,7 @@
 //! token.
 
 macro_rules! answers_sql {
-    ($Store:ident, $queries:literal) => {
-        /// The text of one of this database's queries.
-        macro_rules! answer_query {
-            ($name:literal) => {
-                include_str!(concat!($queries, "/", $name, ".sql"))
-            };
-        }
-
+    ($Store:ident) => {
         fn for_answer<'q>(
             sql: &'static str,
             owed: &'q OwedAnswer,
@@ -69,39 +62,38 @@ macro_rules! answers_sql {
             async fn claim_answer(&self, bucket: &str, lease: Duration) -> Result<Option<OwedAnswer>, Error> {
                 let token = uuid::Uuid::new_v4().to_string();
                 let query =
-                    sqlx::query(answer_query!("claim_answer")).bind(bucket).bind(&token).bind(lease.as_secs_f64());
+                    sqlx::query(query_file!("claim_answer")).bind(bucket).bind(&token).bind(lease.as_secs_f64());
                 let row = query.fetch_all(&self.writer).await.map_err(Error::while_doing("claim an answer"))?.pop();
                 row.map(|row| read_owed(&row, token)).transpose().map_err(Error::while_doing("read a claim"))
             }
 
             async fn renew_answer(&self, owed: &OwedAnswer, lease: Duration) -> Result<(), Error> {
-                let statement = for_answer(answer_query!("renew_answer"), owed).bind(lease.as_secs_f64());
+                let statement = for_answer(query_file!("renew_answer"), owed).bind(lease.as_secs_f64());
                 fenced(statement, &self.writer, "renew a lease").await
             }
 
             async fn give_back_answer(&self, owed: &OwedAnswer) -> Result<(), Error> {
-                fenced(for_answer(answer_query!("give_back_answer"), owed), &self.writer, "give an answer back").await
+                fenced(for_answer(query_file!("give_back_answer"), owed), &self.writer, "give an answer back").await
             }
 
             async fn put_off_answer(&self, owed: &OwedAnswer, trouble: &str, wait: Duration) -> Result<(), Error> {
-                let statement =
-                    for_answer(answer_query!("put_off_answer"), owed).bind(trouble).bind(wait.as_secs_f64());
+                let statement = for_answer(query_file!("put_off_answer"), owed).bind(trouble).bind(wait.as_secs_f64());
                 fenced(statement, &self.writer, "put an answer off").await
             }
 
             async fn answered(&self, owed: &OwedAnswer) -> Result<(), Error> {
-                fenced(for_answer(answer_query!("answered"), owed), &self.writer, "settle an answer").await
+                fenced(for_answer(query_file!("answered"), owed), &self.writer, "settle an answer").await
             }
 
             async fn sent_columns(&self, batch_id: &str) -> Result<Option<SentColumns>, Error> {
                 let what = "read a batch's columns";
-                let row = sqlx::query(answer_query!("sent_columns")).bind(batch_id).fetch_optional(&self.reader).await;
+                let row = sqlx::query(query_file!("sent_columns")).bind(batch_id).fetch_optional(&self.reader).await;
                 let row = row.map_err(Error::while_doing(what))?;
                 row.map(|row| read_sent_columns(&row)).transpose().map_err(Error::while_doing(what))
             }
 
             async fn rejects(&self, batch_id: &str, after: u32, limit: u32) -> Result<Vec<Reject>, Error> {
-                let query = sqlx::query(answer_query!("reject_list"))
+                let query = sqlx::query(query_file!("reject_list"))
                     .bind(batch_id)
                     .bind(i64::from(after))
                     .bind(i64::from(limit));

@@ -3,22 +3,16 @@
 //! Each order is a fixed text of this file. What a user typed is only ever a parameter.
 
 macro_rules! listing_sql {
-    ($Store:ident, $queries:literal) => {
-        /// The text of one of this database's queries.
-        macro_rules! list_query {
-            ($name:literal) => {
-                include_str!(concat!($queries, "/", $name, ".sql"))
-            };
-        }
-
+    ($Store:ident) => {
         /// The statement of a page in an order. The page is cut from the batches alone; only what is on it is then
         /// looked at more closely, its uploads and its counts.
         fn batch_page(order: BatchOrder, direction: Direction) -> &'static str {
             macro_rules! ordered {
                 ($order:expr) => {
                     concat!(
-                        list_query!("batch_page"),
-                        list_query!("batch_filter"),
+                        query_file!("batch_columns"),
+                        query_file!("batch_page"),
+                        query_file!("batch_filter"),
                         " order by ",
                         $order,
                         " limit $11 offset $12) order by ",
@@ -82,18 +76,18 @@ macro_rules! listing_sql {
         }
 
         const UPLOADS: &str = concat!(
-            list_query!("upload_page"),
-            list_query!("upload_filter"),
+            query_file!("upload_page"),
+            query_file!("upload_filter"),
             " order by upload_id desc limit $3 offset $4"
         );
         const OPEN_UPLOADS: &str = concat!(
-            list_query!("upload_page"),
-            list_query!("upload_filter"),
+            query_file!("upload_page"),
+            query_file!("upload_filter"),
             " and available_at is not null order by upload_id + 0 desc limit $3 offset $4"
         );
-        const UPLOAD_COUNT: &str = concat!("select count(*) ", list_query!("upload_filter"));
+        const UPLOAD_COUNT: &str = concat!("select count(*) ", query_file!("upload_filter"));
         const OPEN_UPLOAD_COUNT: &str =
-            concat!("select count(*) ", list_query!("upload_filter"), " and available_at is not null");
+            concat!("select count(*) ", query_file!("upload_filter"), " and available_at is not null");
 
         #[async_trait::async_trait]
         impl Listing for $Store {
@@ -106,7 +100,7 @@ macro_rules! listing_sql {
             }
 
             async fn count_batches(&self, asked: &BatchQuery) -> Result<u64, Error> {
-                let count = concat!("select count(*) ", list_query!("batch_filter"));
+                let count = concat!("select count(*) ", query_file!("batch_filter"));
                 let count = filtered!(sqlx::query_scalar(count), asked).fetch_one(&self.reader).await;
                 count.map(unsigned).map_err(Error::while_doing("count batches"))
             }
@@ -129,7 +123,7 @@ macro_rules! listing_sql {
             }
 
             async fn upload(&self, upload_id: i64) -> Result<Option<Upload>, Error> {
-                let one = concat!(list_query!("upload_page"), " from uploads where upload_id = $1");
+                let one = concat!(query_file!("upload_page"), " from uploads where upload_id = $1");
                 let row = sqlx::query(one).bind(upload_id).fetch_optional(&self.reader).await;
                 let row = row.map_err(Error::while_doing("read an upload"))?;
                 row.as_ref().map(read_upload).transpose().map_err(Error::while_doing("read an upload"))

@@ -37,12 +37,14 @@ pub(super) fn unsigned(number: i64) -> u64 {
 
 macro_rules! ledger_sql {
     ($Store:ident, $queries:literal) => {
-        /// The text of one of this database's queries.
+        /// The text of one of this database's queries. Those that follow in other files have it from here.
         macro_rules! query_file {
             ($name:literal) => {
                 include_str!(concat!($queries, "/", $name, ".sql"))
             };
         }
+
+        const BATCH: &str = concat!(query_file!("batch_columns"), query_file!("batch"));
 
         /// Enters objects; see [`super::Store::record`].
         async fn record(pool: &Pool<Db>, bucket: &str, objects: &[Object]) -> Result<u64, Error> {
@@ -512,7 +514,7 @@ macro_rules! ledger_sql {
 
             async fn batch(&self, batch_id: &str) -> Result<Option<Batch>, Error> {
                 let what = "read a batch";
-                let row = sqlx::query(query_file!("batch")).bind(batch_id).fetch_optional(&self.reader).await;
+                let row = sqlx::query(BATCH).bind(batch_id).fetch_optional(&self.reader).await;
                 row.map_err(Error::while_doing(what))?
                     .map(|row| read_batch(&row).map_err(Error::while_doing(what)))
                     .transpose()

@@ -39,7 +39,7 @@ macro_rules! steering_sql {
                     statement.execute(&mut **transaction).await.map_err(failed())?;
                 }
             }
-            let row = sqlx::query(query_file!("batch")).bind(batch_id).fetch_one(&mut **transaction).await;
+            let row = sqlx::query(BATCH).bind(batch_id).fetch_one(&mut **transaction).await;
             let batch = row.and_then(|row| read_batch(&row)).map_err(failed())?;
             Ok(match step {
                 Step::Change { .. } => Steered::Done(batch),

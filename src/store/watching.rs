@@ -52,7 +52,8 @@ macro_rules! watching_sql {
 
             async fn same_content(&self, batch_id: &str, limit: u32) -> Result<Vec<Batch>, Error> {
                 let what = "look for batches with the same content";
-                let query = sqlx::query(query_file!("same_content")).bind(batch_id).bind(i64::from(limit));
+                let query = sqlx::query(concat!(query_file!("batch_columns"), query_file!("same_content")));
+                let query = query.bind(batch_id).bind(i64::from(limit));
                 let rows = query.fetch_all(&self.reader).await.map_err(Error::while_doing(what))?;
                 rows.iter().map(read_batch).collect::<Result<_, _>>().map_err(Error::while_doing(what))
             }

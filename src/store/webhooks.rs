@@ -44,14 +44,7 @@ pub(super) fn upload_data(
 }
 
 macro_rules! webhooks_sql {
-    ($Store:ident, $queries:literal) => {
-        /// The text of one of this database's queries.
-        macro_rules! webhook_query {
-            ($name:literal) => {
-                include_str!(concat!($queries, "/", $name, ".sql"))
-            };
-        }
-
+    ($Store:ident) => {
         /// Writes a message to each of these webhooks.
         async fn tell(
             connection: &mut <Db as sqlx::Database>::Connection,
@@ -62,7 +55,7 @@ macro_rules! webhooks_sql {
             batch_id: Option<&str>,
         ) -> Result<(), Error> {
             for webhook in webhooks {
-                sqlx::query(webhook_query!("message_insert"))
+                sqlx::query(query_file!("message_insert"))
                     .bind(format!("msg_{}", uuid::Uuid::new_v4().simple()))
                     .bind(webhook)
                     .bind(event.as_str())
@@ -138,7 +131,7 @@ macro_rules! webhooks_sql {
             async fn claim_message(&self, webhook: &str, lease: Duration) -> Result<Option<Message>, Error> {
                 let token = uuid::Uuid::new_v4().to_string();
                 let query =
-                    sqlx::query(webhook_query!("claim_message")).bind(webhook).bind(&token).bind(lease.as_secs_f64());
+                    sqlx::query(query_file!("claim_message")).bind(webhook).bind(&token).bind(lease.as_secs_f64());
                 let row = query.fetch_all(&self.writer).await.map_err(Error::while_doing("claim a message"))?.pop();
                 let Some(row) = row else { return Ok(None) };
                 let read = || {
@@ -155,7 +148,7 @@ macro_rules! webhooks_sql {
             }
 
             async fn give_back_message(&self, message: &Message) -> Result<(), Error> {
-                let statement = for_message(webhook_query!("give_back_message"), message);
+                let statement = for_message(query_file!("give_back_message"), message);
                 fenced(statement, &self.writer, "give a message back").await
             }
 
@@ -167,7 +160,7 @@ macro_rules! webhooks_sql {
                 patience: Duration,
             ) -> Result<bool, Error> {
                 let what = "put a message off";
-                let rows = for_message(webhook_query!("put_off_message"), message)
+                let rows = for_message(query_file!("put_off_message"), message)
                     .bind(trouble)
                     .bind(wait.as_secs_f64())
                     .bind(patience.as_secs_f64())
@@ -181,7 +174,7 @@ macro_rules! webhooks_sql {
 
             async fn end_message(&self, message: &Message, given_up: Option<&str>) -> Result<(), Error> {
                 let status = if given_up.is_some() { "GIVEN_UP" } else { "DELIVERED" };
-                let statement = for_message(webhook_query!("end_message"), message).bind(status).bind(given_up);
+                let statement = for_message(query_file!("end_message"), message).bind(status).bind(given_up);
                 fenced(statement, &self.writer, "end a message").await
             }
 
@@ -192,8 +185,7 @@ macro_rules! webhooks_sql {
                 limit: u32,
             ) -> Result<Vec<MessageState>, Error> {
                 let what = "list messages";
-                let query =
-                    sqlx::query(webhook_query!("message_list")).bind(status).bind(webhook).bind(i64::from(limit));
+                let query = sqlx::query(query_file!("message_list")).bind(status).bind(webhook).bind(i64::from(limit));
                 let rows = query.fetch_all(&self.reader).await.map_err(Error::while_doing(what))?;
                 rows.iter().map(read_message_state).collect::<Result<_, _>>().map_err(Error::while_doing(what))
             }

@@ -28,14 +28,14 @@ type Db = sqlx::Postgres;
 ledger_sql!(Postgres, "queries");
 keys_sql!();
 lists_sql!();
-answers_sql!(Postgres, "queries");
-listing_sql!(Postgres, "queries");
+answers_sql!(Postgres);
+listing_sql!(Postgres);
 steering_sql!(Postgres);
 purging_sql!(Postgres);
 forgetting_sql!(Postgres);
 watching_sql!(Postgres);
 expecting_sql!(Postgres);
-webhooks_sql!(Postgres, "queries");
+webhooks_sql!(Postgres);
 
 const MAX_LOADS: usize = usize::MAX;
 

@@ -30,14 +30,14 @@ type Db = sqlx::Sqlite;
 ledger_sql!(Sqlite, "queries");
 keys_sql!();
 lists_sql!();
-answers_sql!(Sqlite, "queries");
-listing_sql!(Sqlite, "queries");
+answers_sql!(Sqlite);
+listing_sql!(Sqlite);
 steering_sql!(Sqlite);
 purging_sql!(Sqlite);
 forgetting_sql!(Sqlite);
 watching_sql!(Sqlite);
 expecting_sql!(Sqlite);
-webhooks_sql!(Sqlite, "queries");
+webhooks_sql!(Sqlite);
 
 const MAX_LOADS: usize = 1;
 

@@ -12,44 +12,38 @@ const FINISHED: u32 = 50_000;
 /// uploads alone fill a thousand.
 const PAGES: u64 = 100;
 
-/// Each statement's name, its text for both databases, and its parameters as SQL.
-macro_rules! statements {
-    ($($name:literal($($parameter:expr),*);)*) => {
-        [$((
-            $name,
-            include_str!(concat!("../../../src/store/postgres/queries/", $name, ".sql")),
-            include_str!(concat!("../../../src/store/sqlite/queries/", $name, ".sql")),
-            &[$($parameter),*] as &[&str],
-        )),*]
+/// A statement as the store puts it together: files of a database's queries, and what follows them.
+macro_rules! joined {
+    ($database:literal, $($file:literal)+, $end:literal) => {
+        concat!($(include_str!(concat!("../../../src/store/", $database, "/queries/", $file, ".sql")),)+ $end)
+    };
+    ($($file:literal)+, $end:literal) => {
+        (joined!("postgres", $($file)+, $end), joined!("sqlite", $($file)+, $end))
     };
 }
 
-/// The texts of a list, put together as `store/listing.rs` does it.
-macro_rules! list {
-    ($database:literal, $page:literal, $filter:literal, $end:literal) => {
-        concat!(
-            include_str!(concat!("../../../src/store/", $database, "/queries/", $page, ".sql")),
-            include_str!(concat!("../../../src/store/", $database, "/queries/", $filter, ".sql")),
-            $end
-        )
-    };
-    ($page:literal, $filter:literal, $end:literal) => {
-        (list!("postgres", $page, $filter, $end), list!("sqlite", $page, $filter, $end))
+/// Each statement's name, its text for both databases, and its parameters as SQL.
+macro_rules! statements {
+    ($($name:literal $(+ $more:literal)* ($($parameter:expr),*);)*) => {
+        [$((
+            concat!($name $(, " + ", $more)*),
+            joined!("postgres", $name $($more)*, ""),
+            joined!("sqlite", $name $($more)*, ""),
+            &[$($parameter),*] as &[&str],
+        )),*]
     };
 }
 
 /// What is looked at every few seconds wherever somebody watches: the newest batches, the newest uploads, the open
 /// ones.
 fn lists() -> [(&'static str, &'static str, &'static str, &'static [&'static str]); 3] {
-    let batches = list!(
-        "batch_page",
-        "batch_filter",
+    let batches = joined!(
+        "batch_columns" "batch_page" "batch_filter",
         " order by received_on desc, number desc limit $11 offset $12) order by received_on desc, number desc"
     );
-    let uploads = list!("upload_page", "upload_filter", " order by upload_id desc limit $3 offset $4");
-    let open = list!(
-        "upload_page",
-        "upload_filter",
+    let uploads = joined!("upload_page" "upload_filter", " order by upload_id desc limit $3 offset $4");
+    let open = joined!(
+        "upload_page" "upload_filter",
         " and available_at is not null order by upload_id + 0 desc limit $3 offset $4"
     );
     const ALL: &str = "null";
@@ -84,7 +78,7 @@ fn daily_round() -> [(&'static str, &'static str, &'static str, &'static [&'stat
         "claim_answer"("'s3://drop'", "'token'", "60.0");
         "answered"("7", "'token'");
         "claim_message"("'ops'", "'token'", "60.0");
-        "batch"("'20260101.7'");
+        "batch_columns" + "batch"("'20260101.7'");
         "findings"("'20260101.7'");
         "event_list"("'20260101.7'");
         "expected_open"("'s3://drop'");

@@ -1,10 +1,4 @@
 -- $1 batch_id; $2 how many. The other batches of the campaign that were made of the same content. The oldest first.
-select batch_id, campaign_id, expires_on, paused, status, upload_filename, created_at, last_updated_at, deleted_at,
-       deleted_reason, last_updated_by, error_message, status_counts, campaign_name, upload_id,
-       error_code, rows_read, bytes_read, sha256, encoding, delimiter, filename_date, seen_at, claimed_at,
-       quote, quote_escape, newline, compression, header_line,
-       (select p.purged_at from purged_batches p where p.batch_id = batch_details.batch_id) as purged_at
-from batch_details
 where sha256 = (select sha256 from batches where batch_id = $1)
   and campaign_id = (select campaign_id from batches where batch_id = $1)
   and batch_id <> $1
