@@ -42,7 +42,7 @@ pub(super) async fn list(args: &ExpectedListArgs, store: &Store, json: bool) -> 
     };
     let header = &["CAMPAIGN", "DUE_AT", "STATUS", "ARRIVED_AT", "LATE_BY", "FILE", "BATCH_ID", "ERROR_MESSAGE"];
     let mut table = Table::new(header, json);
-    for file in store.expected_files(&asked).await?.files {
+    for file in store.list_expected(&asked).await? {
         let dash = || "-".to_owned();
         let cells = vec![
             file.campaign_name.clone(),

@@ -177,15 +177,6 @@ pub struct ExpectedQuery {
     pub limit: u32,
 }
 
-/// One page of what was asked for.
-#[derive(Debug, Clone)]
-pub struct ExpectedPage {
-    /// The due times of the page, in order.
-    pub files: Vec<ExpectedFile>,
-    /// How many there are on all pages.
-    pub total: u64,
-}
-
 /// Where a campaign stands whose files are expected.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ExpectedNow {

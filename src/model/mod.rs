@@ -22,7 +22,7 @@ pub mod webhook;
 
 pub use batch::{Batch, BatchDraft, BatchStatus, SentColumns, Verdicts};
 pub use campaign::{Campaign, Channel, Extensions, KeyField, TableSchema};
-pub use expected::{Arrival, ExpectedFile, ExpectedNow, ExpectedPage, ExpectedQuery, ExpectedStatus, OpenExpected};
+pub use expected::{Arrival, ExpectedFile, ExpectedNow, ExpectedQuery, ExpectedStatus, OpenExpected};
 pub use fault::{Fault, FileCode, RowCode};
 pub use format::{Dialect, Format, Newline};
 pub use keys::{Holder, KeyScope, Known, Lookup, Questions, fold_address};

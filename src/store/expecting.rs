@@ -83,6 +83,16 @@ macro_rules! expecting_sql {
             })
         }
 
+        /// Binds what expected files are filtered by.
+        macro_rules! expected {
+            ($query:expr, $asked:ident) => {
+                $query
+                    .bind($asked.status.map($crate::model::ExpectedStatus::as_str))
+                    .bind($asked.campaign_name.as_deref())
+                    .bind($asked.bucket.as_deref())
+            };
+        }
+
         #[async_trait::async_trait]
         impl super::protocol::Expecting for $Store {
             async fn clock(&self) -> Result<chrono::DateTime<chrono::Utc>, Error> {
@@ -171,26 +181,25 @@ macro_rules! expecting_sql {
                 Ok(true)
             }
 
-            async fn expected_files(
+            async fn list_expected(
                 &self,
                 asked: &$crate::model::ExpectedQuery,
-            ) -> Result<$crate::model::ExpectedPage, Error> {
-                let failed = || Error::while_doing("list expected files");
-                let status = asked.status.map($crate::model::ExpectedStatus::as_str);
-                let (campaign, bucket) = (asked.campaign_name.as_deref(), asked.bucket.as_deref());
-                let count = sqlx::query_scalar(concat!("select count(*) ", query_file!("expected_filter")));
-                let count = count.bind(status).bind(campaign).bind(bucket);
-                let total: i64 = count.fetch_one(&self.reader).await.map_err(failed())?;
+            ) -> Result<Vec<$crate::model::ExpectedFile>, Error> {
+                let what = "list expected files";
                 let page = sqlx::query(concat!(
                     query_file!("expected_page"),
                     query_file!("expected_filter"),
                     " order by e.due_at desc, e.campaign_name, e.bucket limit $4 offset $5"
                 ));
-                let page = page.bind(status).bind(campaign).bind(bucket);
-                let page = page.bind(i64::from(asked.limit)).bind(signed(asked.offset));
-                let rows = page.fetch_all(&self.reader).await.map_err(failed())?;
-                let files = rows.iter().map(read_expected_file).collect::<Result<_, _>>().map_err(failed())?;
-                Ok($crate::model::ExpectedPage { files, total: unsigned(total) })
+                let page = expected!(page, asked).bind(i64::from(asked.limit)).bind(signed(asked.offset));
+                let rows = page.fetch_all(&self.reader).await.map_err(Error::while_doing(what))?;
+                rows.iter().map(read_expected_file).collect::<Result<_, _>>().map_err(Error::while_doing(what))
+            }
+
+            async fn count_expected(&self, asked: &$crate::model::ExpectedQuery) -> Result<u64, Error> {
+                let count = concat!("select count(*) ", query_file!("expected_filter"));
+                let count = expected!(sqlx::query_scalar(count), asked).fetch_one(&self.reader).await;
+                count.map(unsigned).map_err(Error::while_doing("count expected files"))
             }
 
             async fn expected_now(&self, bucket: &str) -> Result<Vec<$crate::model::ExpectedNow>, Error> {

@@ -43,7 +43,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use crate::model::{
-    Batch, BatchDraft, BatchEvent, BatchQuery, Claim, ExpectedNow, ExpectedPage, ExpectedQuery, ExpectedStatus,
+    Batch, BatchDraft, BatchEvent, BatchQuery, Claim, ExpectedFile, ExpectedNow, ExpectedQuery, ExpectedStatus,
     FileCode, KeyScope, Known, ListState, Lookup, Message, MessageState, Object, Occurrence, OpenExpected, OwedAnswer,
     Person, Questions, Reject, Request, RequestQuery, RowChunk, SentColumns, Steered, Steering, Upload, UploadQuery,
     UploadStatus, Verdicts,
@@ -541,9 +541,14 @@ impl Store {
         self.inner.decide_expected(bucket, expected, status, campaign_name, webhooks).await
     }
 
-    /// One page of the due times that were asked for, and how many there are.
-    pub async fn expected_files(&self, asked: &ExpectedQuery) -> Result<ExpectedPage, Error> {
-        self.inner.expected_files(asked).await
+    /// One page of the due times that were asked for, the last first.
+    pub async fn list_expected(&self, asked: &ExpectedQuery) -> Result<Vec<ExpectedFile>, Error> {
+        self.inner.list_expected(asked).await
+    }
+
+    /// How many there are on all pages.
+    pub async fn count_expected(&self, asked: &ExpectedQuery) -> Result<u64, Error> {
+        self.inner.count_expected(asked).await
     }
 
     /// Where each campaign stands now whose files are expected.

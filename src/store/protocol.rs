@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 
 use super::Error;
 use crate::model::{
-    Batch, BatchDraft, BatchEvent, BatchQuery, Claim, ExpectedNow, ExpectedPage, ExpectedQuery, ExpectedStatus,
+    Batch, BatchDraft, BatchEvent, BatchQuery, Claim, ExpectedFile, ExpectedNow, ExpectedQuery, ExpectedStatus,
     FileCode, KeyScope, Known, ListState, Lookup, Message, MessageState, Object, Occurrence, OpenExpected, OwedAnswer,
     Person, Questions, Reject, Request, RequestQuery, RowChunk, SentColumns, Steered, Steering, Upload, UploadQuery,
     UploadStatus, Verdicts,
@@ -253,7 +253,8 @@ pub(super) trait Expecting {
         campaign_name: &str,
         webhooks: &[String],
     ) -> Result<bool, Error>;
-    async fn expected_files(&self, asked: &ExpectedQuery) -> Result<ExpectedPage, Error>;
+    async fn list_expected(&self, asked: &ExpectedQuery) -> Result<Vec<ExpectedFile>, Error>;
+    async fn count_expected(&self, asked: &ExpectedQuery) -> Result<u64, Error>;
     async fn expected_now(&self, bucket: &str) -> Result<Vec<ExpectedNow>, Error>;
 }
 

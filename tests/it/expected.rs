@@ -101,7 +101,7 @@ impl Daily {
 
     async fn files(&self) -> Vec<ExpectedFile> {
         let asked = ExpectedQuery { limit: 100, ..Default::default() };
-        self.app.store.expected_files(&asked).await.expect("expected files").files
+        self.app.store.list_expected(&asked).await.expect("expected files")
     }
 
     /// The days from today on which it is due, and where each stands, the last first.

@@ -43,6 +43,7 @@ pub(super) async fn list(
         offset: page.offset(),
         limit: page.size,
     };
-    let found = api.store()?.expected_files(&query).await?;
-    Ok(Json(ListResponse::new(found.files, page, found.total)))
+    let store = api.store()?;
+    let (total, files) = (store.count_expected(&query).await?, store.list_expected(&query).await?);
+    Ok(Json(ListResponse::new(files, page, total)))
 }

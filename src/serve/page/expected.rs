@@ -36,7 +36,7 @@ pub(super) fn alarm(all: &[ExpectedNow]) -> Option<Alarm> {
 pub(super) async fn list(State(page): State<Arc<Page>>, viewer: Viewer) -> Result<Response, NoPage> {
     let frame = Frame::of(&page, &viewer).await?;
     let asked = ExpectedQuery { bucket: Some(frame.bucket.to_owned()), limit: SHOWN, ..Default::default() };
-    let files = frame.store.expected_files(&asked).await?.files;
+    let files = frame.store.list_expected(&asked).await?;
     let content = html! {
         h1 { "Expected files" }
         section aria-label="Due times" {

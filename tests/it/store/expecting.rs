@@ -52,7 +52,7 @@ async fn only_expected(store: &Store) -> OpenExpected {
 }
 
 async fn listed(store: &Store) -> Vec<ExpectedFile> {
-    store.expected_files(&ExpectedQuery { limit: 100, ..Default::default() }).await.unwrap().files
+    store.list_expected(&ExpectedQuery { limit: 100, ..Default::default() }).await.unwrap()
 }
 
 async fn decide(store: &Store, expected: &OpenExpected, status: ExpectedStatus) -> bool {
@@ -212,9 +212,9 @@ async fn due_times_are_listed_page_by_page_and_counted_as_they_stand_now(place: 
         (asked(None, Some("other"), 0, 3), 1, vec![12]),
         (ExpectedQuery { bucket: Some("s3://other".to_owned()), ..asked(None, None, 0, 3) }, 0, vec![]),
     ] {
-        let page = store.expected_files(&query).await.unwrap();
-        let found: Vec<u32> = page.files.iter().map(|file| chrono::Datelike::day(&file.due_at)).collect();
-        assert_eq!((page.total, found), (total, days), "{query:?}");
+        let files = store.list_expected(&query).await.unwrap();
+        let found: Vec<u32> = files.iter().map(|file| chrono::Datelike::day(&file.due_at)).collect();
+        assert_eq!((store.count_expected(&query).await.unwrap(), found), (total, days), "{query:?}");
     }
 
     assert_eq!(store.expected_now(BUCKET).await.unwrap(), [], "all of it is long over");
