@@ -63,7 +63,8 @@ impl Default for BatchQuery {
 }
 
 /// By what batches can be ordered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, utoipa::ToSchema)]
+#[schema(rename_all = "snake_case")]
 pub enum BatchOrder {
     /// By day, then by number: the order in which they were made.
     BatchId,
@@ -74,6 +75,7 @@ pub enum BatchOrder {
     /// By the word of the status.
     Status,
     /// By the file's name.
+    #[schema(rename = "upload_filename")]
     Filename,
     /// By the rows read.
     RowsRead,
@@ -86,11 +88,13 @@ pub enum BatchOrder {
 }
 
 /// Which end of an order comes first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, utoipa::ToSchema)]
 pub enum Direction {
     /// The least first.
+    #[schema(rename = "asc")]
     Ascending,
     /// The greatest first.
+    #[schema(rename = "desc")]
     Descending,
 }
 

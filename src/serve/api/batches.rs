@@ -35,22 +35,7 @@ const SEARCH_FIELDS: [(&str, SearchField); 8] = [
     ("last_updated_by", SearchField::LastUpdatedBy),
 ];
 
-/// What batches can be ordered by.
-#[derive(utoipa::ToSchema)]
-#[schema(rename_all = "snake_case")]
-#[expect(dead_code, reason = "it describes the words of ORDERS")]
-enum OrderField {
-    BatchId,
-    CampaignId,
-    Status,
-    ExpiresOn,
-    LastUpdatedAt,
-    CampaignName,
-    UploadFilename,
-    CreatedAt,
-    RowsRead,
-}
-
+/// The words of an order.
 const ORDERS: [(&str, BatchOrder); 9] = [
     ("batch_id", BatchOrder::BatchId),
     ("campaign_id", BatchOrder::CampaignId),
@@ -62,15 +47,6 @@ const ORDERS: [(&str, BatchOrder); 9] = [
     ("created_at", BatchOrder::CreatedAt),
     ("rows_read", BatchOrder::RowsRead),
 ];
-
-/// The direction of an order.
-#[derive(utoipa::ToSchema)]
-#[schema(rename_all = "snake_case")]
-#[expect(dead_code, reason = "it describes the words of DIRECTIONS")]
-enum OrderByDirection {
-    Asc,
-    Desc,
-}
 
 const DIRECTIONS: [(&str, Direction); 2] = [("asc", Direction::Ascending), ("desc", Direction::Descending)];
 
@@ -89,8 +65,8 @@ const DIRECTIONS: [(&str, Direction); 2] = [("asc", Direction::Ascending), ("des
         ("limit" = inline(Option<u32>), Query, description = "Batches on a page; 25 unless told", minimum = 1, maximum = 1000),
         ("search_fields" = inline(Option<Vec<SearchField>>), Query, description = "Fields that are searched"),
         ("search_field_values" = inline(Option<Vec<String>>), Query, description = "What is searched in each of them"),
-        ("order_by" = inline(Option<OrderField>), Query, description = "The field by which they are ordered"),
-        ("order_by_direction" = inline(Option<OrderByDirection>), Query, description = "Which end comes first"),
+        ("order_by" = inline(Option<BatchOrder>), Query, description = "The field by which they are ordered"),
+        ("order_by_direction" = inline(Option<Direction>), Query, description = "Which end comes first"),
         ("start_datetime" = inline(Option<String>), Query, description = "Created then or later: a time, or a day"),
         ("end_datetime" = inline(Option<String>), Query, description = "Created before that time, or until the end of that day")
     ),
