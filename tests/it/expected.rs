@@ -10,19 +10,8 @@ use batchdrop::model::{ExpectedFile, ExpectedQuery, ExpectedStatus};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::serving::{address_of, get};
-use super::support::app::{In, TestApp, To, contacts};
+use super::support::app::{In, TestApp, To, contacts, on_both_stores};
 use super::support::receiver::{Receiver, SECRET, check_signatures};
-
-/// Instantiates a case for both stores. The receiver answers while the program runs, hence the second thread.
-macro_rules! on_both_stores {
-    ($($case:ident)*) => { $(mod $case {
-        use super::*;
-        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-        async fn on_sqlite() { super::$case(To::Sqlite).await }
-        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-        async fn on_postgres() { super::$case(To::Postgres).await }
-    })* };
-}
 
 on_both_stores! {
     what_was_due_while_no_worker_ran_is_judged_by_when_files_were_put_there

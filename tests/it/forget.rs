@@ -6,7 +6,7 @@ use std::process::Stdio;
 
 use serde_json::Value;
 
-use crate::support::app::{In, TestApp, To};
+use crate::support::app::{In, TestApp, To, on_both_stores};
 use crate::support::program::{Ran, finished};
 
 const CAMPAIGNS: &str = "
@@ -182,16 +182,7 @@ async fn what_would_name_the_person_or_take_another_is_refused() {
     assert_eq!(app.requests(&app.batch_of("a.csv").await.batch_id).await[0].target, "+12125550142");
 }
 
-macro_rules! on_both {
-    ($($promise:ident)*) => { $(mod $promise {
-        use super::To;
-        #[tokio::test]
-        async fn on_sqlite() { super::$promise(To::Sqlite).await }
-        #[tokio::test]
-        async fn on_postgres() { super::$promise(To::Postgres).await }
-    })* };
-}
-on_both! {
+on_both_stores! {
     every_trace_goes_and_counts_stay_right
     a_person_is_found_by_id_by_address_and_in_one_campaign_alone
     nobody_is_taken_once_forgotten

@@ -4,7 +4,7 @@ use batchdrop::model::Batch;
 use serde_json::Value;
 
 use crate::serving::address_of;
-use crate::support::app::{In, TestApp, To, contacts};
+use crate::support::app::{In, TestApp, To, contacts, on_both_stores};
 
 /// More than one transaction deletes.
 const ROWS: usize = 6_000;
@@ -211,16 +211,7 @@ async fn keys_stay_for_as_long_as_they_count(to: To) {
     assert_eq!(app.store.campaigns_with_keys().await.expect("campaigns"), Vec::<i32>::new());
 }
 
-macro_rules! on_both {
-    ($($promise:ident)*) => { $(mod $promise {
-        use super::To;
-        #[tokio::test]
-        async fn on_sqlite() { super::$promise(To::Sqlite).await }
-        #[tokio::test]
-        async fn on_postgres() { super::$promise(To::Postgres).await }
-    })* };
-}
-on_both! {
+on_both_stores! {
     only_what_is_old_and_finished_goes_and_the_batch_stays
     what_may_still_be_contacted_goes_once_it_is_canceled_expired_or_asked_for
     a_purge_that_is_killed_is_finished_by_the_next

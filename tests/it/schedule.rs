@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use batchdrop::model::UploadStatus;
 
-use crate::support::app::{In, TestApp, To, contacts};
+use crate::support::app::{In, TestApp, To, contacts, on_both_stores};
 use crate::support::fake_s3::{Answer, FakeS3, read};
 use crate::support::program::{Ran, finished};
 
@@ -152,16 +152,7 @@ async fn a_time_without_an_end_of_its_own_or_without_sense_is_refused() {
     }
 }
 
-macro_rules! on_both {
-    ($($promise:ident)*) => { $(mod $promise {
-        use super::To;
-        #[tokio::test(flavor = "multi_thread")]
-        async fn on_sqlite() { super::$promise(To::Sqlite).await }
-        #[tokio::test(flavor = "multi_thread")]
-        async fn on_postgres() { super::$promise(To::Postgres).await }
-    })* };
-}
-on_both! {
+on_both_stores! {
     what_was_begun_in_time_is_finished_and_the_rest_is_the_next_runs
     what_takes_longer_is_given_back_and_is_the_next_runs
     a_run_that_is_done_before_does_not_wait

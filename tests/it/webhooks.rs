@@ -5,19 +5,8 @@ use std::collections::BTreeSet;
 
 use batchdrop::model::MessageState;
 
-use super::support::app::{In, TestApp, To, contacts};
+use super::support::app::{In, TestApp, To, contacts, on_both_stores};
 use super::support::receiver::{Receiver, SECRET, check_signatures};
-
-/// Instantiates a case for both stores. The receiver answers while the program runs, hence the second thread.
-macro_rules! on_both_stores {
-    ($($case:ident)*) => { $(mod $case {
-        use super::*;
-        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-        async fn on_sqlite() { super::$case(To::Sqlite).await }
-        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-        async fn on_postgres() { super::$case(To::Postgres).await }
-    })* };
-}
 
 on_both_stores! {
     what_happened_is_told_with_the_facts_of_the_receipt

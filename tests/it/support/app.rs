@@ -397,6 +397,18 @@ macro_rules! everywhere {
 }
 pub(crate) use everywhere;
 
+/// Instantiates a case for both stores. What the test itself serves answers while the program runs: hence the threads.
+macro_rules! on_both_stores {
+    ($($case:ident)*) => { $(mod $case {
+        use crate::support::app::To;
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn on_sqlite() { super::$case(To::Sqlite).await }
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn on_postgres() { super::$case(To::Postgres).await }
+    })* };
+}
+pub(crate) use on_both_stores;
+
 /// The bytes of a file under `fixtures/`.
 pub fn fixture(path: &str) -> Vec<u8> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(path);
