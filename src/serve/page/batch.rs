@@ -8,6 +8,7 @@ use chrono_tz::Tz;
 use maud::{Markup, html};
 
 use super::layout::{Frame, Here};
+use super::table::{self, Column};
 use super::timeline::{self, History};
 use super::viewer::Viewer;
 use super::{NoPage, Page, show, steer};
@@ -128,30 +129,22 @@ fn reasons(findings: &[Finding]) -> Markup {
 /// Some of the rows that were not loaded: enough to see what is wrong, too little to see who.
 fn not_loaded(batch: &Batch, rejects: &[Reject]) -> Markup {
     let all: u64 = ["DUPLICATE", "SKIPPED", "INVALID"].into_iter().map(|status| batch.count(status)).sum();
+    let rows = html! {
+        @for reject in rejects {
+            tr role="row" id={ "reject-" (reject.row_number) } {
+                td.number role="cell" data-label="Line" { (show::grouped(u64::from(reject.line))) }
+                td role="cell" data-label="Target" { (show::target(&reject.target)) }
+                td.wide role="cell" data-label="What is wrong" { (reject.message) }
+            }
+        }
+    };
     html! {
         section aria-labelledby="rejects" {
             div.row.head {
                 h2 #rejects { "Rows not loaded" }
                 a.button href={ "/batches/" (batch.batch_id) "/rejects.csv" } download { "Download " (if all == 1 { "it" } else { "all" }) ", to mend" }
             }
-            table.cards.plain role="table" {
-                thead role="rowgroup" {
-                    tr role="row" {
-                        th.number role="columnheader" scope="col" { "Line" }
-                        th role="columnheader" scope="col" { "Target" }
-                        th role="columnheader" scope="col" { "What is wrong" }
-                    }
-                }
-                tbody role="rowgroup" {
-                    @for reject in rejects {
-                        tr role="row" id={ "reject-" (reject.row_number) } {
-                            td.number role="cell" data-label="Line" { (show::grouped(u64::from(reject.line))) }
-                            td role="cell" data-label="Target" { (show::target(&reject.target)) }
-                            td.wide role="cell" data-label="What is wrong" { (reject.message) }
-                        }
-                    }
-                }
-            }
+            (table::cards("cards plain", [Column::Number("Line"), Column::Text("Target"), Column::Text("What is wrong")], &rows))
             @if all > rejects.len() as u64 { p.muted.more { "The first " (rejects.len()) " of " (show::grouped(all)) "." } }
         }
     }
@@ -160,27 +153,19 @@ fn not_loaded(batch: &Batch, rejects: &[Reject]) -> Markup {
 fn first_rows(rows: &[Request]) -> Markup {
     let variables = rows.iter().filter_map(|row| row.request_variables.as_object()).map(|object| object.len()).max();
     let variables = variables.unwrap_or(0);
+    let rows = html! {
+        @for row in rows {
+            tr role="row" id={ "row-" (row.row_number) } {
+                td.number role="cell" data-label="Line" { (show::grouped(u64::from(row.line))) }
+                td role="cell" data-label="Target" { (show::target(&row.target)) }
+                td role="cell" data-label="Status" { (show::request_status(&row.request_status)) }
+            }
+        }
+    };
     html! {
         section aria-labelledby="rows" {
             h2 #rows { "The first rows, as they were read" }
-            table.cards.plain role="table" {
-                thead role="rowgroup" {
-                    tr role="row" {
-                        th.number role="columnheader" scope="col" { "Line" }
-                        th role="columnheader" scope="col" { "Target" }
-                        th role="columnheader" scope="col" { "Status" }
-                    }
-                }
-                tbody role="rowgroup" {
-                    @for row in rows {
-                        tr role="row" id={ "row-" (row.row_number) } {
-                            td.number role="cell" data-label="Line" { (show::grouped(u64::from(row.line))) }
-                            td role="cell" data-label="Target" { (show::target(&row.target)) }
-                            td role="cell" data-label="Status" { (show::request_status(&row.request_status)) }
-                        }
-                    }
-                }
-            }
+            (table::cards("cards plain", [Column::Number("Line"), Column::Text("Target"), Column::Text("Status")], &rows))
             @if variables > 0 { p.muted.more { "Each has " (show::counted(variables as u64, "variable", "variables")) ", not shown here." } }
         }
     }

@@ -12,6 +12,7 @@ use serde::Deserialize;
 
 use super::layout::{Frame, Here};
 use super::paging::{PAGE, Paging, choice};
+use super::table::{self, Column};
 use super::viewer::Viewer;
 use super::{NoPage, Page, show, uploads};
 use crate::model::{Batch, BatchQuery, BatchStatus};
@@ -117,35 +118,25 @@ fn form(page: &Page, filter: &Filter) -> Markup {
     }
 }
 
-/// A table, whose rows are cards on a narrow screen: there its roles, which browsers then forget, are still what they
-/// were.
 fn table(page: &Page, batches: &[Batch], first_invalid: &BTreeMap<String, (u32, String)>) -> Markup {
     let zone = page.installation.time_zone;
-    html! {
-        table.cards role="table" {
-            thead role="rowgroup" {
-                tr role="row" {
-                    @for name in ["Received", "File", "Batch", "Status", "Rows"] { th role="columnheader" scope="col" { (name) } }
-                    th.number role="columnheader" scope="col" { "Took" }
+    let rows = html! {
+        @for batch in batches {
+            tr role="row" id={ "batch-" (batch.batch_id) } {
+                td.when role="cell" data-label="Received" { (show::time(batch.seen_at, zone)) }
+                td.file role="cell" data-label="File" {
+                    a.name href={ "/batches/" (batch.batch_id) } { (show::name(batch.upload_filename.as_deref().unwrap_or("no name"))) }
+                    span.under { (show::name(&batch.campaign_name)) }
                 }
-            }
-            tbody role="rowgroup" {
-                @for batch in batches {
-                    tr role="row" id={ "batch-" (batch.batch_id) } {
-                        td.when role="cell" data-label="Received" { (show::time(batch.seen_at, zone)) }
-                        td.file role="cell" data-label="File" {
-                            a.name href={ "/batches/" (batch.batch_id) } { (show::name(batch.upload_filename.as_deref().unwrap_or("no name"))) }
-                            span.under { (show::name(&batch.campaign_name)) }
-                        }
-                        td.id role="cell" data-label="Batch" { (batch.batch_id) }
-                        td role="cell" data-label="Status" { (show::status(batch.status.as_str())) }
-                        td.rows role="cell" data-label="Rows" { (rows(batch, first_invalid.get(&batch.batch_id))) }
-                        td.number role="cell" data-label="Took" { (show::between(batch.claimed_at, batch.created_at)) }
-                    }
-                }
+                td.id role="cell" data-label="Batch" { (batch.batch_id) }
+                td role="cell" data-label="Status" { (show::status(batch.status.as_str())) }
+                td.rows role="cell" data-label="Rows" { (rows(batch, first_invalid.get(&batch.batch_id))) }
+                td.number role="cell" data-label="Took" { (show::between(batch.claimed_at, batch.created_at)) }
             }
         }
-    }
+    };
+    let names = ["Received", "File", "Batch", "Status", "Rows"].into_iter().map(Column::Text);
+    table::cards("cards", names.chain([Column::Number("Took")]), &rows)
 }
 
 /// How a batch's rows came out, and the first thing that is wrong.

@@ -8,6 +8,7 @@ use maud::{Markup, html};
 
 use super::alarms::Alarm;
 use super::layout::{Frame, Here};
+use super::table::{self, Column};
 use super::viewer::Viewer;
 use super::{NoPage, Page, show};
 use crate::model::{ExpectedFile, ExpectedNow, ExpectedQuery, ExpectedStatus};
@@ -58,27 +59,17 @@ pub(super) async fn list(State(page): State<Arc<Page>>, viewer: Viewer) -> Resul
 
 fn table(page: &Page, files: &[ExpectedFile]) -> Markup {
     let zone = page.installation.time_zone;
-    html! {
-        table.cards role="table" {
-            thead role="rowgroup" {
-                tr role="row" {
-                    @for name in ["Due", "Campaign", "Status", "What came"] {
-                        th role="columnheader" scope="col" { (name) }
-                    }
-                }
-            }
-            tbody role="rowgroup" {
-                @for file in files {
-                    tr role="row" id={ "expected-" (file.campaign_id) "-" (file.due_at.timestamp()) } {
-                        td.when role="cell" data-label="Due" { (show::time(file.due_at, zone)) }
-                        td.file role="cell" data-label="Campaign" { (show::name(&file.campaign_name)) }
-                        td role="cell" data-label="Status" { (show::status(file.status.as_str())) }
-                        td.reason role="cell" data-label="What came" { (what_came(page, file)) }
-                    }
-                }
+    let rows = html! {
+        @for file in files {
+            tr role="row" id={ "expected-" (file.campaign_id) "-" (file.due_at.timestamp()) } {
+                td.when role="cell" data-label="Due" { (show::time(file.due_at, zone)) }
+                td.file role="cell" data-label="Campaign" { (show::name(&file.campaign_name)) }
+                td role="cell" data-label="Status" { (show::status(file.status.as_str())) }
+                td.reason role="cell" data-label="What came" { (what_came(page, file)) }
             }
         }
-    }
+    };
+    table::cards("cards", ["Due", "Campaign", "Status", "What came"].map(Column::Text), &rows)
 }
 
 /// What came, when, by how much too late, and what is wrong with it; or what is to be known while nothing has come.

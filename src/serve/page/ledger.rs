@@ -3,41 +3,34 @@
 use chrono_tz::Tz;
 use maud::{Markup, html};
 
+use super::table::{self, Column};
 use super::viewer::Viewer;
 use super::{Page, show};
 use crate::model::{FileCode, Upload, UploadStatus};
 
 pub(super) fn table(page: &Page, viewer: &Viewer, uploads: &[Upload]) -> Markup {
     let zone = page.installation.time_zone;
-    html! {
-        table.cards role="table" {
-            thead role="rowgroup" {
-                tr role="row" {
-                    @for name in ["Settled", "File", "Status", "What became of it"] { th role="columnheader" scope="col" { (name) } }
-                    @if viewer.may_steer() { th role="columnheader" scope="col" { span.unseen { "Action" } } }
+    let rows = html! {
+        @for upload in uploads {
+            tr role="row" id={ "upload-" (upload.upload_id) } {
+                td.when role="cell" data-label="Settled" {
+                    @if let Some(at) = upload.settled_at { (show::time(at, zone)) } @else { span.muted { "open" } }
                 }
-            }
-            tbody role="rowgroup" {
-                @for upload in uploads {
-                    tr role="row" id={ "upload-" (upload.upload_id) } {
-                        td.when role="cell" data-label="Settled" {
-                            @if let Some(at) = upload.settled_at { (show::time(at, zone)) } @else { span.muted { "open" } }
-                        }
-                        td.file role="cell" data-label="File" {
-                            @match &upload.batch_id {
-                                Some(batch_id) => a.name href={ "/batches/" (batch_id) } { (show::name(&upload.key)) },
-                                None => span.name { (show::name(&upload.key)) },
-                            }
-                            span.under { (show::bytes(upload.size_bytes)) }
-                        }
-                        td role="cell" data-label="Status" { (show::status(upload.status.as_str())) }
-                        td.reason role="cell" data-label="What became of it" { (became(upload, zone)) }
-                        @if viewer.may_steer() { td.action role="cell" data-label="" { (requeue(upload)) } }
+                td.file role="cell" data-label="File" {
+                    @match &upload.batch_id {
+                        Some(batch_id) => a.name href={ "/batches/" (batch_id) } { (show::name(&upload.key)) },
+                        None => span.name { (show::name(&upload.key)) },
                     }
+                    span.under { (show::bytes(upload.size_bytes)) }
                 }
+                td role="cell" data-label="Status" { (show::status(upload.status.as_str())) }
+                td.reason role="cell" data-label="What became of it" { (became(upload, zone)) }
+                @if viewer.may_steer() { td.action role="cell" data-label="" { (requeue(upload)) } }
             }
         }
-    }
+    };
+    let names = ["Settled", "File", "Status", "What became of it"].into_iter().map(Column::Text);
+    table::cards("cards", names.chain(viewer.may_steer().then_some(Column::Unseen("Action"))), &rows)
 }
 
 fn became(upload: &Upload, zone: Tz) -> Markup {

@@ -26,6 +26,7 @@ mod paging;
 mod session;
 mod show;
 mod steer;
+mod table;
 mod timeline;
 mod uploads;
 mod viewer;
