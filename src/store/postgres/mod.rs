@@ -5,7 +5,7 @@ mod sockets;
 
 use std::time::Duration;
 
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
 use sqlx::{ConnectOptions as _, Connection as _, Executor as _, Pool, Row as _, Transaction};
 
 use super::keys::KEYS_A_PIECE;
@@ -68,6 +68,13 @@ const GUARD: &str = "select set_config('idle_in_transaction_session_timeout', '6
 /// for each page: of ten million rejects that takes hours.
 const IN_ORDER: &str = "set enable_bitmapscan = off";
 
+/// What a session was opened with lasts as long as it does: one that was opened on a standby, or while the operator let
+/// the database only read, may go on refusing to write when a new one would.
+async fn can_write(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
+    let row = connection.fetch_one("show transaction_read_only").await?;
+    Ok(row.try_get::<&str, _>(0)? == "off")
+}
+
 pub(super) struct Postgres {
     /// One pool for both: PostgreSQL's readers never wait for its writers.
     writer: Pool<Db>,
@@ -95,6 +102,9 @@ impl Postgres {
                     connection.execute(IN_ORDER).await.map(|_| ())
                 })
             })
+            // In the place of the pool's own question, whether the session lives: this asks that as well.
+            .test_before_acquire(false)
+            .before_acquire(|connection, _| Box::pin(can_write(connection)))
             .connect_lazy_with(options);
         Ok(Postgres { writer: pool.clone(), reader: pool })
     }
