@@ -17,7 +17,7 @@ use serde::Deserialize;
 use toml::{Table, Value};
 
 use crate::bucket::{After, BucketConfig};
-use crate::model::{Campaign, Channel, Extensions, KeyField, Newline, SuppressionList, TableSchema};
+use crate::model::{Campaign, Channel, Extensions, KeyField, Newline, SuppressionList, TableSchema, steering};
 use crate::reader::Limits;
 use crate::serve::ServeConfig;
 use crate::store::StoreConfig;
@@ -280,7 +280,7 @@ impl Config {
         self.suppression_lists()?;
         self.retention.requests()?;
         self.check_webhooks()?;
-        if !self.worker.identity.contains('@') {
+        if steering::actor(&self.worker.identity).is_err() {
             return Err(ConfigError(
                 "worker.identity must be an e-mail address; batches carry it as last_updated_by".into(),
             ));

@@ -9,7 +9,7 @@ use super::OK;
 use super::output::{Table, note};
 use crate::bucket::After;
 use crate::config::Config;
-use crate::model::{Campaign, Person};
+use crate::model::{Campaign, Person, steering};
 use crate::rules;
 use crate::store::{FoundRow, Searched, Store};
 use crate::worker::{processed_key, rejects_key};
@@ -59,18 +59,15 @@ pub(super) struct ForgetArgs {
 pub(super) async fn forget(args: &ForgetArgs, config: &Config, store: &Store, json: bool) -> anyhow::Result<u8> {
     let target = said(args.target.as_deref(), "Number or address: ")?;
     let reference_id = said(args.reference_id.as_deref(), "Reference id: ")?;
-    let by = args.by.as_deref().unwrap_or(&config.worker.identity);
-    if !by.contains('@') {
-        bail!("--by must be an e-mail address");
-    }
+    let by = steering::actor(args.by.as_deref().unwrap_or(&config.worker.identity)).map_err(anyhow::Error::msg)?;
     let campaign = args.campaign.as_deref();
     let mut campaigns = config.campaigns()?;
     if let Some(name) = campaign {
         campaigns.retain(|campaign| campaign.name == name);
     }
     let person = person(target.as_deref(), reference_id.as_deref(), &campaigns, campaign)?;
-    let reason = args.reason.as_deref().unwrap_or_default();
-    if names(&person, reason) {
+    let reason = args.reason.as_deref().map(steering::reason).transpose().map_err(anyhow::Error::msg)?.flatten();
+    if reason.is_some_and(|reason| names(&person, reason)) {
         bail!("--reason tells who it is, and is kept: name the request by a number of its own");
     }
 
@@ -157,9 +154,9 @@ fn names(person: &Person, text: &str) -> bool {
         || person.reference_id.as_deref().is_some_and(|id| words.any(|word| word == id))
 }
 
-fn told(requests: usize, reason: &str) -> String {
+fn told(requests: usize, reason: Option<&str>) -> String {
     let requests = if requests == 1 { "1 request".to_owned() } else { format!("{requests} requests") };
-    if reason.trim().is_empty() { requests } else { format!("{requests}: {}", reason.trim()) }
+    reason.map_or(requests.clone(), |reason| format!("{requests}: {reason}"))
 }
 
 /// Where in the bucket the person may still be found: what was sent, and the rejects.

@@ -70,7 +70,7 @@ codes! {
             "Export it again with its rows. If there is nobody to contact, send no file."
         InvalidEncoding "INVALID_ENCODING" "Invalid encoding"
             "The file's bytes are not text in the encoding that it should have."
-            "Save it as \"CSV UTF-8\". A campaign's configuration may name another encoding."
+            "In Excel that is Save As, file type \"CSV UTF-8 (comma delimited)\". Where the sender cannot, the operator may name the campaign's encoding in its configuration."
         DuplicateHeader "DUPLICATE_HEADER" "Duplicate header"
             "Two columns have the same name, or one has none. Case, spaces around a name, and space, '-', '.' and '_' within it make no difference."
             "Give every column a name of its own in the first line."

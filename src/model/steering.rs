@@ -75,25 +75,43 @@ const REASON: usize = 1_000;
 /// Characters that an e-mail address may have.
 const ADDRESS: usize = 254;
 
+/// Who decides, as it is stored: without space around it.
+///
+/// # Errors
+/// What is wrong with it, for whoever decides.
+pub fn actor(by: &str) -> Result<&str, String> {
+    let by = by.trim();
+    let is_address = by.split_once('@').is_some_and(|(name, domain)| !name.is_empty() && !domain.is_empty());
+    if !is_address || by.chars().count() > ADDRESS || by.contains(|c: char| c.is_whitespace() || c.is_control()) {
+        return Err("who wants it must be given as an e-mail address".to_owned());
+    }
+    Ok(by)
+}
+
+/// Why, as it is stored: without space around it; `None` where nothing was said.
+///
+/// # Errors
+/// What is wrong with it, for whoever decides.
+pub fn reason(text: &str) -> Result<Option<&str>, String> {
+    let text = text.trim();
+    if text.chars().count() > REASON {
+        return Err(format!("the reason is too long: {REASON} characters at the most"));
+    }
+    // PostgreSQL cannot keep it, and no screen needs it.
+    if text.contains('\0') {
+        return Err("the reason holds a NUL character".to_owned());
+    }
+    Ok((!text.is_empty()).then_some(text))
+}
+
 impl Steering {
     /// The wish as it is stored: space around texts left off, times no finer than both databases keep them.
     ///
     /// # Errors
     /// What is wrong with it, for the person who wishes.
     pub fn checked(&self) -> Result<Steering, String> {
-        let by = self.by.trim();
-        let is_address = by.split_once('@').is_some_and(|(name, domain)| !name.is_empty() && !domain.is_empty());
-        if !is_address || by.chars().count() > ADDRESS || by.contains(|c: char| c.is_whitespace() || c.is_control()) {
-            return Err("who wants it must be given as an e-mail address".to_owned());
-        }
-        let reason = self.reason.as_deref().map(str::trim).filter(|reason| !reason.is_empty());
-        if reason.is_some_and(|reason| reason.chars().count() > REASON) {
-            return Err(format!("the reason is too long: {REASON} characters at the most"));
-        }
-        // PostgreSQL cannot keep it, and no screen needs it.
-        if reason.is_some_and(|reason| reason.contains('\0')) {
-            return Err("the reason holds a NUL character".to_owned());
-        }
+        let by = actor(&self.by)?;
+        let reason = self.reason.as_deref().map(reason).transpose()?.flatten();
         if self.action == Action::Cancel && reason.is_none() {
             return Err("to cancel a batch, say why: a reason is required".to_owned());
         }

@@ -35,6 +35,7 @@ pub use access::Token;
 pub use page::Installation;
 use page::Page;
 
+use crate::model::steering;
 use crate::store::Store;
 use crate::telemetry;
 use access::Access;
@@ -85,7 +86,7 @@ impl ServeConfig {
         if self.read_token.is_some() && self.read_token == self.write_token {
             return Some("serve.read_token and serve.write_token must differ: who may read could change things".into());
         }
-        if !self.identity.contains('@') {
+        if steering::actor(&self.identity).is_err() {
             return Some("serve.identity must be an e-mail address; batches carry it as last_updated_by".into());
         }
         let is_open = self.read_token.is_none() && self.write_token.is_none();
