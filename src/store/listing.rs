@@ -122,6 +122,13 @@ macro_rules! listing_sql {
                 count.fetch_one(&self.reader).await.map(unsigned).map_err(Error::while_doing("count uploads"))
             }
 
+            async fn refused_uploads(&self, limit: u32) -> Result<Vec<Upload>, Error> {
+                let failed = || Error::while_doing("list refused uploads");
+                let refused = concat!(query_file!("upload_page"), query_file!("refused_uploads"));
+                let rows = sqlx::query(refused).bind(i64::from(limit)).fetch_all(&self.reader).await;
+                rows.map_err(failed())?.iter().map(read_upload).collect::<Result<_, _>>().map_err(failed())
+            }
+
             async fn upload(&self, upload_id: i64) -> Result<Option<Upload>, Error> {
                 let one = concat!(query_file!("upload_page"), " from uploads where upload_id = $1");
                 let row = sqlx::query(one).bind(upload_id).fetch_optional(&self.reader).await;

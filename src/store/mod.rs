@@ -297,6 +297,11 @@ impl Store {
         self.inner.count_uploads(asked).await
     }
 
+    /// The uploads that came to nothing (FAILED, REJECTED, GONE), those that were settled last first.
+    pub async fn refused_uploads(&self, limit: u32) -> Result<Vec<Upload>, Error> {
+        self.inner.refused_uploads(limit).await
+    }
+
     /// One upload of the ledger.
     pub async fn upload(&self, upload_id: i64) -> Result<Option<Upload>, Error> {
         self.inner.upload(upload_id).await

@@ -227,6 +227,7 @@ pub(super) trait Listing {
     async fn count_batches(&self, asked: &BatchQuery) -> Result<u64, Error>;
     async fn list_uploads(&self, asked: &UploadQuery) -> Result<Vec<Upload>, Error>;
     async fn count_uploads(&self, asked: &UploadQuery) -> Result<u64, Error>;
+    async fn refused_uploads(&self, limit: u32) -> Result<Vec<Upload>, Error>;
     async fn upload(&self, upload_id: i64) -> Result<Option<Upload>, Error>;
 }
 

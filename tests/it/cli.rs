@@ -265,7 +265,7 @@ fn migrate_says_what_it_did_and_the_second_time_that_nothing_was_to_do() {
     let folder = folder();
     insta::assert_snapshot!(run(&folder, &["migrate"]).transcript(), @r"
     exit code 0
-    sqlite://batchdrop.db: applied 0001 ledger, batches, requests, 0002 dialect, 0003 keys, suppression, 0004 answers, 0005 extensions, 0006 steering, 0007 webhooks, 0009 same content, 0010 tally, 0012 purge, 0013 expected files, 0014 expected open, 0015 retention
+    sqlite://batchdrop.db: applied 0001 ledger, batches, requests, 0002 dialect, 0003 keys, suppression, 0004 answers, 0005 extensions, 0006 steering, 0007 webhooks, 0009 same content, 0010 tally, 0012 purge, 0013 expected files, 0014 expected open, 0015 retention, 0016 refused uploads
     ");
     insta::assert_snapshot!(run(&folder, &["migrate"]).transcript(), @r"
     exit code 0

@@ -97,12 +97,7 @@ async fn found(page: &Page, viewer: &Viewer, frame: &Frame<'_>, filter: &Filter)
 async fn open_and_refused(page: &Page, viewer: &Viewer, frame: &Frame<'_>) -> Result<Markup, NoPage> {
     let working = working(frame).await?;
     let waiting = frame.store.list_uploads(&newest(UploadStatus::Waiting)).await?;
-    let mut refused = Vec::new();
-    for status in [UploadStatus::Failed, UploadStatus::Rejected, UploadStatus::Gone] {
-        refused.extend(frame.store.list_uploads(&newest(status)).await?);
-    }
-    refused.sort_by_key(|upload| std::cmp::Reverse(upload.settled_at));
-    refused.truncate(SHOWN as usize);
+    let refused = frame.store.refused_uploads(SHOWN).await?;
     let is_quiet = frame.backlog.claimed == 0 && waiting.is_empty();
     Ok(html! {
         @if is_quiet {

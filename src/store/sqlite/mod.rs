@@ -58,6 +58,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (13, "expected files", include_str!("migrations/0013_expected_files.sql")),
     (14, "expected open", include_str!("migrations/0014_expected_open.sql")),
     (15, "retention", include_str!("migrations/0015_retention.sql")),
+    (16, "refused uploads", include_str!("migrations/0016_refused_uploads.sql")),
 ];
 
 pub(super) struct Sqlite {

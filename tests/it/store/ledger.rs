@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use batchdrop::model::{Claim, FileCode, Object, UploadQuery, UploadStatus};
+use batchdrop::model::{Claim, FileCode, Object, Upload, UploadQuery, UploadStatus};
 use batchdrop::store::{Backlog, ErrorKind, Outcome, Store};
 use chrono::TimeDelta;
 use tokio::task::JoinSet;
 
 use super::{
-    BUCKET, LEASE, Place, all_uploads, assert_kind, at_noon, batch_id, claim, claim_new, draft, object, only_upload,
-    publish, record, some_rows, take_over,
+    BUCKET, LEASE, Place, all_uploads, assert_kind, at_noon, batch_id, claim, claim_new, draft, load_new, object,
+    only_upload, publish, record, some_rows, take_over,
 };
 
 every_store! {
@@ -345,6 +345,11 @@ async fn an_upload_ends_without_a_batch(place: &Place) {
     }
     assert_eq!(place.stored().await, 0, "no batch");
     assert!(claim(&store).await.is_none());
+    let refused = |limit| store.refused_uploads(limit);
+    let keys = |uploads: Vec<Upload>| uploads.into_iter().map(|upload| upload.key).collect::<Vec<_>>();
+    assert_eq!(keys(refused(5).await.unwrap()), ["y.csv", "x.csv"], "the last first");
+    load_new(&store, "z.csv").await;
+    assert_eq!(keys(refused(1).await.unwrap()), ["y.csv"], "one that was loaded is none");
 }
 
 async fn the_outcome_is_told_to_the_claim_that_reached_it(place: &Place) {

@@ -36,7 +36,7 @@ macro_rules! statements {
 
 /// What is looked at every few seconds wherever somebody watches: the newest batches, the newest uploads, the open
 /// ones.
-fn lists() -> [(&'static str, &'static str, &'static str, &'static [&'static str]); 3] {
+fn lists() -> [(&'static str, &'static str, &'static str, &'static [&'static str]); 4] {
     let batches = joined!(
         "batch_columns" "batch_page" "batch_filter",
         " order by received_on desc, number desc limit $11 offset $12) order by received_on desc, number desc"
@@ -46,10 +46,12 @@ fn lists() -> [(&'static str, &'static str, &'static str, &'static [&'static str
         "upload_page" "upload_filter",
         " and available_at is not null order by upload_id + 0 desc limit $3 offset $4"
     );
+    let refused = joined!("upload_page" "refused_uploads", "");
     const ALL: &str = "null";
     [
         ("newest batches", batches.0, batches.1, &[ALL, ALL, ALL, ALL, ALL, ALL, ALL, ALL, ALL, ALL, "10", "0"]),
         ("newest uploads", uploads.0, uploads.1, &[ALL, ALL, "20", "0"]),
+        ("refused uploads", refused.0, refused.1, &["50"]),
         ("open uploads", open.0, open.1, &["'CLAIMED'", ALL, "20", "0"]),
     ]
 }
@@ -119,6 +121,11 @@ async fn populate(place: &Place) {
         format!(
             "insert into request_rows (batch_key, row_number, line, request_status, reference_id, target, cells)
              select i, 1, 2, 'PENDING', 'A' || i, '+15125550100', {cells} from {numbers} as n"
+        ),
+        format!(
+            "insert into uploads (bucket, key, version, size_bytes, modified_at, status, attempts, available_at, claim_token, settled_at)
+             select '{BUCKET}', 'refused' || i || '.csv', '1', 100, {now}, 'REJECTED', 1, null, 'token', {now} from {numbers} as n
+             where i <= 10000"
         ),
         format!(
             "insert into uploads (bucket, key, version, size_bytes, modified_at, available_at)
@@ -204,6 +211,7 @@ async fn on_sqlite_the_daily_round_reads_no_table_from_end_to_end() {
         let is_newest = |line: &String| match name {
             "newest batches" => line == "SCAN batches USING INDEX sqlite_autoindex_batches_2",
             "newest uploads" => line == "SCAN uploads" && plan.len() == 1,
+            "refused uploads" => line == "SCAN uploads USING INDEX uploads_refused",
             // This index holds what is open, and no more.
             "open uploads" => line == "SCAN uploads USING INDEX uploads_open",
             _ => false,

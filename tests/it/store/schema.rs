@@ -18,7 +18,7 @@ every_store! {
     the_views_have_the_documented_columns_in_order
 }
 
-const MIGRATIONS: [&str; 13] = [
+const MIGRATIONS: [&str; 14] = [
     "0001 ledger, batches, requests",
     "0002 dialect",
     "0003 keys, suppression",
@@ -32,6 +32,7 @@ const MIGRATIONS: [&str; 13] = [
     "0013 expected files",
     "0014 expected open",
     "0015 retention",
+    "0016 refused uploads",
 ];
 
 async fn migrating_twice_applies_nothing_the_second_time(place: &Place) {
