@@ -72,10 +72,11 @@ pub(super) async fn list(args: &MessageListArgs, store: &Store, json: bool) -> a
 }
 
 fn about(message: &MessageState) -> String {
-    match (&message.batch_id, message.upload_id) {
-        (Some(batch_id), _) => batch_id.clone(),
-        (None, Some(upload_id)) => format!("upload {upload_id}"),
-        (None, None) => "-".to_owned(),
+    match (&message.batch_id, message.upload_id, &message.campaign_name, message.expected_at) {
+        (Some(batch_id), ..) => batch_id.clone(),
+        (None, Some(upload_id), ..) => format!("upload {upload_id}"),
+        (None, None, Some(campaign), Some(due_at)) => format!("{campaign}, due {}", time(due_at)),
+        _ => "-".to_owned(),
     }
 }
 

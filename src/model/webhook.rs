@@ -64,6 +64,10 @@ pub struct MessageState {
     pub upload_id: Option<i64>,
     /// The batch that it tells of, if it tells of one.
     pub batch_id: Option<String>,
+    /// The campaign, if one takes such files.
+    pub campaign_name: Option<String>,
+    /// When the file was due that it tells is missing.
+    pub expected_at: Option<DateTime<Utc>>,
     /// DUE, DELIVERED or GIVEN_UP.
     pub status: String,
     /// How often it was tried.

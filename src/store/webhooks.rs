@@ -99,6 +99,8 @@ macro_rules! webhooks_sql {
                 event: row.try_get("event")?,
                 upload_id: row.try_get("upload_id")?,
                 batch_id: row.try_get("batch_id")?,
+                campaign_name: row.try_get("campaign_name")?,
+                expected_at: row.try_get("expected_at")?,
                 status: row.try_get("status")?,
                 attempts: row.try_get::<i32, _>("attempts")?.unsigned_abs(),
                 created_at: row.try_get("created_at")?,

@@ -122,6 +122,10 @@ async fn what_was_due_while_no_worker_ran_is_judged_by_when_files_were_put_there
     let expected = [daily.due_at - day, daily.due_at];
     assert_eq!(due, expected.map(|at| at.to_rfc3339_opts(chrono::SecondsFormat::Millis, true)), "in their order");
     assert_eq!((&told[0]["type"], &told[0]["data"]["campaign_name"]), (&"file.missing".into(), &"late".into()));
+    let listed = String::from_utf8(daily.app.output(&["webhooks", "list"]).stdout).expect("UTF-8");
+    for at in expected {
+        assert!(listed.contains(&at.format("late, due %Y-%m-%d %H:%M:00 UTC").to_string()), "{listed}");
+    }
 
     // Today's comes after all: first one that is of no use, then another.
     daily.app.drop_file("late_2.csv", "").await;
