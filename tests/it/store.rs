@@ -47,6 +47,7 @@ mod tally;
 const BUCKET: &str = "s3://drop";
 /// Longer than any test.
 const LEASE: Duration = Duration::from_secs(600);
+const HOUR: Duration = Duration::from_secs(3600);
 
 /// An empty database without a schema: what a worker is given on its first day.
 pub struct Place {
@@ -312,6 +313,15 @@ async fn open_load(store: &Store, rows: &[Row]) -> Load {
         load.rows(&chunk).await.unwrap();
     }
     load
+}
+
+/// As if an hour had passed since a time of the ledger was set: no test hangs on how fast the machine is.
+async fn an_hour_goes_by(place: &Place, column: &str) {
+    let ago = match place.is_sqlite() {
+        true => format!("strftime('%Y-%m-%dT%H:%M:%fZ', {column}, '-1 hours')"),
+        false => format!("{column} - interval '1 hour'"),
+    };
+    place.run(&format!("update uploads set {column} = {ago}")).await.unwrap();
 }
 
 async fn publish(store: &Store, claim: &Claim, draft: &BatchDraft, rows: &[Row]) -> Result<Published, Error> {

@@ -232,7 +232,7 @@ async fn a_body_that_trickles_or_stalls_is_given_up_and_one_that_flows_is_not() 
     server.put("never.csv", contacts(5, 5));
     server.always(read("never.csv"), Answer::Slow(1, Duration::from_secs(1)));
     let mut app = app_on(&server, To::Sqlite).await;
-    app.set("BUCKET_STALL_SECONDS", "1");
+    app.set("BUCKET_STALL_SECONDS", "2");
     app.set("WORKER_MAX_ATTEMPTS", "2");
     assert_eq!(app.settle().await, 1, "trouble of ours is left");
     assert_internal_error(&app, "never.csv", "too slow: the server brought").await;

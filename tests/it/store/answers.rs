@@ -8,7 +8,8 @@ use batchdrop::store::{ErrorKind, Store};
 use tokio::task::JoinSet;
 
 use super::{
-    BUCKET, LEASE, Place, Row, assert_kind, claim_new, draft, load_new, only_upload, pending, publish, some_rows,
+    BUCKET, HOUR, LEASE, Place, Row, an_hour_goes_by, assert_kind, claim_new, draft, load_new, only_upload, pending,
+    publish, some_rows,
 };
 
 every_store! {
@@ -115,14 +116,14 @@ async fn an_answer_put_off_waits_and_its_trouble_is_shown(place: &Place) {
     let store = place.store().await;
     load_new(&store, "a.csv").await;
     let first = owed(&store).await.unwrap();
-    store.put_off_answer(&first, "cannot write", Duration::from_millis(1_500)).await.unwrap();
+    store.put_off_answer(&first, "cannot write", HOUR).await.unwrap();
     assert!(owed(&store).await.is_none(), "it waits");
     let upload = only_upload(&store).await;
     assert_eq!((upload.answer_error.as_deref(), upload.answered_at), (Some("cannot write"), None));
     assert_eq!((upload.status, upload.error_message), (UploadStatus::Loaded, None), "the upload is not to blame");
     let backlog = store.backlog(BUCKET).await.unwrap();
     assert_eq!((backlog.answers_due, backlog.fewest_tries), (0, Some(1)));
-    tokio::time::sleep(Duration::from_millis(1_600)).await;
+    an_hour_goes_by(place, "answer_due_at").await;
     store.answered(&owed(&store).await.expect("the wait is over")).await.unwrap();
     assert_eq!(only_upload(&store).await.answer_error, None);
 }

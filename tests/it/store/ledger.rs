@@ -5,12 +5,11 @@ use std::time::Duration;
 
 use batchdrop::model::{Claim, FileCode, Object, Upload, UploadQuery, UploadStatus};
 use batchdrop::store::{Backlog, ErrorKind, Outcome, Store};
-use chrono::TimeDelta;
 use tokio::task::JoinSet;
 
 use super::{
-    BUCKET, LEASE, Place, all_uploads, assert_kind, at_noon, batch_id, claim, claim_new, draft, load_new, object,
-    only_upload, publish, record, some_rows, take_over,
+    BUCKET, HOUR, LEASE, Place, all_uploads, an_hour_goes_by, assert_kind, at_noon, batch_id, claim, claim_new, draft,
+    load_new, object, only_upload, publish, record, some_rows, take_over,
 };
 
 every_store! {
@@ -161,25 +160,24 @@ async fn no_upload_is_claimed_twice_while_its_lease_lasts(place: &Place) {
 async fn once_its_lease_is_over_an_upload_is_claimed_again(place: &Place) {
     let store = place.store().await;
     record(&store, "a.csv").await;
-    let first = store.claim(BUCKET, "worker-1", Duration::from_millis(1_500), None).await.unwrap().unwrap();
+    let first = store.claim(BUCKET, "worker-1", LEASE, None).await.unwrap().unwrap();
     assert!(claim(&store).await.is_none(), "its lease lasts");
-    tokio::time::sleep(Duration::from_millis(1_600)).await;
+    an_hour_goes_by(place, "available_at").await;
     let second = store.claim(BUCKET, "worker-2", LEASE, None).await.unwrap().expect("its lease is over");
     assert_eq!((first.attempt, second.attempt), (1, 2));
     assert!(!first.was_dropped, "it was new");
     assert_eq!(second.was_dropped, !place.is_sqlite(), "SQLite does not tell: there, nothing is worked on beside it");
     assert_ne!(first.token, second.token);
     assert_eq!((first.upload_id, first.object, first.seen_at), (second.upload_id, second.object, second.seen_at));
-    assert!(second.claimed_at >= first.claimed_at + TimeDelta::milliseconds(1_500));
     assert_eq!(only_upload(&store).await.claimed_by.as_deref(), Some("worker-2"));
 }
 
 async fn a_renewed_lease_lasts_longer(place: &Place) {
     let store = place.store().await;
     record(&store, "a.csv").await;
-    let held = store.claim(BUCKET, "worker-1", Duration::from_millis(1_000), None).await.unwrap().unwrap();
-    store.renew(&held, LEASE).await.unwrap();
-    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    let held = store.claim(BUCKET, "worker-1", LEASE, None).await.unwrap().unwrap();
+    store.renew(&held, LEASE + HOUR).await.unwrap();
+    an_hour_goes_by(place, "available_at").await;
     assert!(claim(&store).await.is_none());
     // Counted from now, not added to what was left.
     store.renew(&held, Duration::ZERO).await.unwrap();
@@ -212,13 +210,13 @@ async fn an_upload_given_back_is_claimed_at_once_and_its_attempt_does_not_count(
 async fn an_upload_put_off_waits_and_then_tells_its_trouble(place: &Place) {
     let store = place.store().await;
     let first = claim_new(&store, "a.csv").await;
-    store.retry(&first, "the bucket didn't answer", Duration::from_millis(1_500)).await.unwrap();
+    store.retry(&first, "the bucket didn't answer", HOUR).await.unwrap();
     assert!(claim(&store).await.is_none(), "it waits");
     let upload = only_upload(&store).await;
     assert_eq!((upload.status, upload.attempts, upload.settled_at), (UploadStatus::Waiting, 1, None));
     assert_eq!(upload.error_code.as_deref(), Some("INTERNAL_ERROR"));
     assert_eq!(upload.error_message.as_deref(), Some("the bucket didn't answer"));
-    tokio::time::sleep(Duration::from_millis(1_600)).await;
+    an_hour_goes_by(place, "available_at").await;
     let second = claim(&store).await.expect("the wait is over");
     assert_eq!((second.attempt, second.last_trouble.as_deref()), (2, Some("the bucket didn't answer")));
 

@@ -14,6 +14,9 @@ use sqlx::Connection as _;
 use super::postgres::fresh_database;
 use super::s3::TestBucket;
 
+/// How long is waited for what must come. Only a test that fails waits so long.
+const PATIENCE: Duration = Duration::from_secs(120);
+
 /// Where a test's files are dropped.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum In {
@@ -322,9 +325,9 @@ impl TestApp {
         lines
     }
 
-    /// Waits until the condition holds; panics after half a minute.
+    /// Waits until the condition holds; panics after two minutes.
     pub async fn wait_until<F: Future<Output = bool>>(&self, what: &str, condition: impl Fn() -> F) {
-        let deadline = Instant::now() + Duration::from_secs(30);
+        let deadline = Instant::now() + PATIENCE;
         while !condition().await {
             assert!(Instant::now() < deadline, "waited in vain until {what}");
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -345,9 +348,9 @@ impl Running {
         assert_eq!(sent, 0, "the program was gone before it got signal {signal}");
     }
 
-    /// Waits for the end; panics after half a minute. `None` for one that was killed.
+    /// Waits for the end; panics after two minutes. `None` for one that was killed.
     pub fn wait(&mut self) -> Option<i32> {
-        let deadline = Instant::now() + Duration::from_secs(30);
+        let deadline = Instant::now() + PATIENCE;
         loop {
             if let Some(status) = self.child.try_wait().expect("a child of this process") {
                 return status.code();

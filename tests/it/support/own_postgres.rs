@@ -69,7 +69,7 @@ impl OwnPostgres {
 
     /// Waits until it answers; started again where it has ended.
     async fn be_up(&mut self) {
-        let deadline = Instant::now() + Duration::from_secs(30);
+        let deadline = Instant::now() + Duration::from_secs(120);
         loop {
             if self.server.try_wait().expect("a child of this process").is_some() {
                 self.server = serve(&self.data, self.home.path(), self.port);
