@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::Args;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio_util::sync::CancellationToken;
 
@@ -86,7 +87,7 @@ pub(super) async fn run(args: &RunArgs, mut config: Config, json: bool) -> anyho
     let (router, lists, webhooks) = (super::router(&config)?, super::lists(&config)?, config.webhooks()?);
     let retention = config.retention.requests()?;
     let stop = CancellationToken::new();
-    tokio::spawn(heed_signals(stop.clone()));
+    heed_signals(stop.clone()).context("signals cannot be heeded")?;
     let server = serve(&config, &stop).await?;
     let waits = !args.once;
     let Some(bucket) = open(waits, &stop, async || Ok(Bucket::open(&config.bucket).await?)).await? else {
@@ -218,26 +219,26 @@ fn may_pass(error: &anyhow::Error) -> bool {
     bucket.or(store) == Some(true)
 }
 
-/// The first signal stops cleanly; the second does not wait.
-async fn heed_signals(stop: CancellationToken) {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
-        return;
-    };
-    for asked in 1.. {
-        let code = tokio::select! {
-            _ = terminate.recv() => 128 + 15,
-            _ = interrupt.recv() => 128 + 2,
-        };
-        if asked == 1 {
-            note("Stopping; a second signal does not wait.");
-            telemetry::systemd::stopping();
-            stop.cancel();
-        } else {
-            std::process::exit(code);
+/// The first signal stops cleanly; the second does not wait. From when this returns: whoever is told to stop before
+/// that holds nothing yet.
+fn heed_signals(stop: CancellationToken) -> std::io::Result<()> {
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    tokio::spawn(async move {
+        for asked in 1.. {
+            let code = tokio::select! {
+                _ = terminate.recv() => 128 + 15,
+                _ = interrupt.recv() => 128 + 2,
+            };
+            if asked == 1 {
+                note("Stopping; a second signal does not wait.");
+                telemetry::systemd::stopping();
+                stop.cancel();
+            } else {
+                std::process::exit(code);
+            }
         }
-    }
+    });
+    Ok(())
 }
 
 /// Shows batches as they come: those of the start as one table, each later one as a line of its own.
