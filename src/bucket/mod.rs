@@ -177,6 +177,15 @@ impl Bucket {
         }
     }
 
+    /// How many messages nobody could make use of, as its dead-letter queue counts them; `None` where there is no such
+    /// queue.
+    pub async fn dead_letters(&self) -> Result<Option<u64>, Error> {
+        match &self.notices {
+            Source::Queue(notices) => notices.dead_letters().await,
+            Source::Folder(_) | Source::None => Ok(None),
+        }
+    }
+
     /// Writes an object of ours, whole or not at all; one that has the key already is replaced. The key is counted from
     /// the bucket's root (a folder's own path, an S3 prefix), as the configured prefixes are.
     pub async fn write(&self, key: &str, content_type: &str, pieces: Pieces<'_>) -> Result<(), Error> {

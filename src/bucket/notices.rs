@@ -66,6 +66,10 @@ impl Notices {
         }
     }
 
+    pub async fn dead_letters(&self) -> Result<Option<u64>, Error> {
+        self.queue.dead_letters().await
+    }
+
     async fn look_into(&self, message: Message) -> Notice {
         let (objects, not_understood) = match &message.told {
             Told::Written(keys) => (self.objects(keys).await, None),
@@ -73,7 +77,7 @@ impl Notices {
         };
         let is_hopeless = not_understood.is_some()
             && message.received >= PATIENCE
-            && self.queue.has_dead_letters().await.is_ok_and(|has| !has);
+            && self.queue.dead_letter_queue().await.is_ok_and(|queue| queue.is_none());
         Notice { objects, not_understood, is_hopeless, message: Some(message) }
     }
 

@@ -3,7 +3,7 @@
 //! A message is deleted only after everything that it tells of stands in the ledger; from then on the ledger sees to
 //! it, and the message has nothing left to say. A worker that dies before that leaves the message to be delivered
 //! again, which does no harm. A message that nobody understands is left to the queue's own rule for such (its
-//! dead-letter queue).
+//! dead-letter queue), and what lies there is counted.
 
 use std::time::Duration;
 
@@ -53,16 +53,27 @@ impl Queue {
         let timeouts = aws::timeouts(LONG_POLL + aws::ATTEMPT_TIMEOUT);
         let config = aws_sdk_sqs::config::Builder::from(&shared).timeout_config(timeouts).build();
         let queue = Queue { client: Client::from_conf(config), url, bucket };
-        queue.has_dead_letters().await?;
+        queue.dead_letter_queue().await?;
         Ok(queue)
     }
 
-    /// Whether messages that are received in vain too often go to another queue, and do not come for ever.
-    pub async fn has_dead_letters(&self) -> Result<bool, Error> {
-        let asked = self.client.get_queue_attributes().queue_url(&self.url);
-        let answer = asked.attribute_names(QueueAttributeName::RedrivePolicy).send().await;
-        let answer = answer.map_err(|error| failed("cannot ask the queue", self.url.clone(), error))?;
-        Ok(answer.attributes().is_some_and(|all| all.contains_key(&QueueAttributeName::RedrivePolicy)))
+    /// The address of the queue for messages that are received in vain too often; `None`: they come for ever.
+    pub async fn dead_letter_queue(&self) -> Result<Option<String>, Error> {
+        let policy = self.attribute(&self.url, QueueAttributeName::RedrivePolicy).await?;
+        Ok(policy.and_then(|policy| beside(&self.url, &policy)))
+    }
+
+    /// How many messages lie in that queue, by SQS's own estimate; `None` where there is none.
+    pub async fn dead_letters(&self) -> Result<Option<u64>, Error> {
+        let Some(url) = self.dead_letter_queue().await? else { return Ok(None) };
+        let count = self.attribute(&url, QueueAttributeName::ApproximateNumberOfMessages).await?;
+        Ok(count.and_then(|count| count.parse().ok()))
+    }
+
+    async fn attribute(&self, url: &str, name: QueueAttributeName) -> Result<Option<String>, Error> {
+        let asked = self.client.get_queue_attributes().queue_url(url).attribute_names(name.clone()).send().await;
+        let answer = asked.map_err(|error| failed("cannot ask the queue", url.to_owned(), error))?;
+        Ok(answer.attributes.and_then(|mut all| all.remove(&name)))
     }
 
     /// Waits for messages; none after twenty seconds without any.
@@ -96,5 +107,27 @@ impl Queue {
     pub async fn delete(&self, message: &Message) -> Result<(), Error> {
         let deleted = self.client.delete_message().queue_url(&self.url).receipt_handle(&message.handle).send().await;
         deleted.map(|_| ()).map_err(|error| failed("cannot delete from the queue", self.url.clone(), error))
+    }
+}
+
+/// The address of the queue that a redrive policy names: SQS has it in the same account and region, and so it differs
+/// from the address of its source in the name alone.
+fn beside(url: &str, policy: &str) -> Option<String> {
+    let policy: serde_json::Value = serde_json::from_str(policy).ok()?;
+    let (_, name) = policy["deadLetterTargetArn"].as_str()?.rsplit_once(':')?;
+    Some(format!("{}/{name}", url.trim_end_matches('/').rsplit_once('/')?.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::beside;
+
+    #[test]
+    fn dead_letters_lie_beside_their_queue() {
+        let policy = r#"{"deadLetterTargetArn":"arn:aws:sqs:eu-central-1:4711:calls-dead","maxReceiveCount":5}"#;
+        let url = "https://sqs.eu-central-1.amazonaws.com/4711/calls";
+        assert_eq!(beside(url, policy).as_deref(), Some("https://sqs.eu-central-1.amazonaws.com/4711/calls-dead"));
+        assert_eq!(beside(url, "{}"), None);
+        assert_eq!(beside(url, ""), None);
     }
 }

@@ -162,6 +162,7 @@ pub struct Metrics {
     answers: Family<OutcomeLabel, Counter>,
     webhook_deliveries: Family<OutcomeLabel, Counter>,
     notices: Family<ResultLabel, Counter>,
+    dead_letters: Gauge,
     requests_purged: Counter,
     last_success: Seconds,
     heartbeat: Seconds,
@@ -248,6 +249,12 @@ impl Metrics {
                 "notices",
                 "Notices of what was dropped (messages of a queue, closed files of a folder), by what came of them",
                 Family::default(),
+            ),
+            dead_letters: all.add(
+                "queue_dead_letters",
+                "Messages in the dead-letter queue of the bucket's queue, by SQS's own estimate, looked at every minute; 0 also \
+                 where there is none or it may not be asked, which the log tells",
+                Gauge::default(),
             ),
             requests_purged: all.add(
                 "requests_purged",
@@ -443,6 +450,16 @@ impl Metrics {
     /// A notice was dealt with: `heeded`, `not_understood`, or `error` where a message of the queue comes again.
     pub fn noticed(&self, result: &'static str) {
         self.notices.get_or_create(&ResultLabel { result }).inc();
+    }
+
+    /// So many messages lie in the queue of dead letters.
+    pub fn dead_letters(&self, count: u64) {
+        self.dead_letters.set(signed(count));
+    }
+
+    /// How many messages lay in the queue of dead letters when it was last looked at.
+    pub fn dead_letters_known(&self) -> u64 {
+        self.dead_letters.get().unsigned_abs()
     }
 
     /// Old requests were deleted.

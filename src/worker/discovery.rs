@@ -18,6 +18,9 @@ use crate::{bucket, store, telemetry};
 /// The wait between listings of a bucket that nothing is dropped in, where each costs money.
 const IDLE_REMOTE: Duration = Duration::from_secs(2);
 
+/// Between two looks at the queue of dead letters.
+const DEAD_LETTERS_LOOK: Duration = Duration::from_secs(60);
+
 impl Worker {
     /// Lists the whole bucket once, page by page against the ledger.
     async fn sweep(&self, run: &Run) -> Result<Swept, SweepError> {
@@ -143,7 +146,9 @@ impl Run {
     pub(super) async fn listen(self: Arc<Self>) {
         let bucket = &self.worker.bucket;
         let mut failures = 0;
+        let mut dead_letters = DeadLetters::default();
         while !self.stop.is_cancelled() {
+            dead_letters.look(bucket).await;
             let notices = tokio::select! {
                 notices = bucket.notices() => notices,
                 () = self.stop.cancelled() => return,
@@ -191,6 +196,41 @@ impl Run {
             tracing::warn!(message_id, error = telemetry::chain(&error), "a notice comes again, in vain");
         } else if notice.not_understood.is_none() {
             metrics().noticed("heeded");
+        }
+    }
+}
+
+/// What is known of the messages that nobody could make use of. They harm no file, since the bucket is listed too; but
+/// somebody sends them, or something of ours was in trouble for long.
+#[derive(Default)]
+struct DeadLetters {
+    looked_at: Option<Instant>,
+    count: u64,
+    is_refused: bool,
+}
+
+impl DeadLetters {
+    /// Counts them anew, if that was not done just now.
+    async fn look(&mut self, bucket: &Bucket) {
+        if !bucket.has_queue() || self.looked_at.is_some_and(|at| at.elapsed() < DEAD_LETTERS_LOOK) {
+            return;
+        }
+        self.looked_at = Some(Instant::now());
+        match bucket.dead_letters().await {
+            Ok(count) => {
+                let count = count.unwrap_or(0);
+                if count > self.count {
+                    tracing::warn!(count, "messages lie in the queue of dead letters");
+                }
+                metrics().dead_letters(count);
+                (self.count, self.is_refused) = (count, false);
+            }
+            // Told once: where the right to ask is missing, it will be missing the next minute too.
+            Err(error) if !self.is_refused => {
+                self.is_refused = true;
+                tracing::warn!(error = telemetry::chain(&error), "dead letters cannot be counted");
+            }
+            Err(_) => {}
         }
     }
 }

@@ -9,6 +9,7 @@ use aws_sdk_sqs::config::{BehaviorVersion, Region};
 use aws_sdk_sqs::types::QueueAttributeName;
 use serde_json::Value;
 
+use crate::serving::{address_of, get};
 use crate::support::app::{In, Running, TestApp, To, contacts};
 use crate::support::s3::credentials;
 
@@ -179,6 +180,16 @@ async fn a_message_that_nobody_understands_is_left_to_the_dead_letter_queue_and_
     };
     told.app.wait_until("the message is a dead letter", async || dead_letters().await == 1).await;
     assert!(worker.log().contains("not understood") && !worker.log().contains("5125550142"), "{}", worker.log());
+
+    let looking = told.app.start(&["run", "--listen", "127.0.0.1:0"]);
+    let address = address_of(&told.app, &looking).await;
+    told.app
+        .wait_until("it is told in the metrics", async || {
+            get(&address, "/metrics", "").await.body.contains("\nbatchdrop_queue_dead_letters 1\n")
+        })
+        .await;
+    assert!(get(&address, "/", "").await.body.contains("1 dead letter."), "it is told on the page");
+    assert!(looking.log().contains("messages lie in the queue of dead letters"), "{}", looking.log());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -59,10 +59,26 @@ pub(super) async fn alarms(page: &Page, backlog: &Backlog) -> Result<Vec<Alarm>,
                 .to_owned(),
         });
     }
+    alarms.extend(dead_letters(metrics().dead_letters_known()));
     alarms.extend(stalled(&neglected, |upload_id| progress::of(upload_id).is_some()));
     alarms.extend(still());
     alarms.extend(unattended(&neglected, backlog));
     Ok(alarms)
+}
+
+/// Messages of the queue that nobody could make use of.
+fn dead_letters(count: u64) -> Option<Alarm> {
+    let what = match count {
+        0 => return None,
+        1 => "1 dead letter.".to_owned(),
+        _ => format!("{} dead letters.", show::grouped(count)),
+    };
+    Some(Alarm {
+        what,
+        why: "Messages that no worker could make use of lie in the dead-letter queue. No file is lost by that, since the bucket is \
+              listed too. Look at them: either something else writes to the queue, or the store was away for long; then delete them."
+            .to_owned(),
+    })
 }
 
 /// An upload whose lease is over, and which nobody has taken over. One that is in this worker's own hands is not meant:

@@ -12,7 +12,7 @@ use axum::response::Response;
 pub struct Call {
     /// By AWS's name for it.
     pub operation: String,
-    /// `bucket/key` or `bucket` on S3; empty on SQS.
+    /// `bucket/key` or `bucket` on S3; the queue's name on SQS.
     pub on: String,
     /// What a copy is taken of, as `bucket/key`.
     pub source: Option<String>,
@@ -63,10 +63,10 @@ impl Recorder {
 
 async fn pass_on(State(shared): State<Arc<Shared>>, request: Request) -> Response {
     let (head, body) = request.into_parts();
-    let call = call(&head.method, head.uri.path(), head.uri.query().unwrap_or_default(), &head.headers);
+    let body = to_bytes(body, usize::MAX).await.expect("a whole request");
+    let call = call(&head.method, head.uri.path(), head.uri.query().unwrap_or_default(), &head.headers, &body);
     let operation = call.operation.clone();
     shared.calls.lock().expect("no panic").push(call);
-    let body = to_bytes(body, usize::MAX).await.expect("a whole request");
     {
         let mut refused = shared.refused.lock().expect("no panic");
         if let Some(at) = refused.iter().position(|name| *name == operation) {
@@ -91,7 +91,7 @@ fn answer(status: StatusCode, headers: HeaderMap, body: Bytes) -> Response {
     response
 }
 
-fn call(method: &Method, path: &str, query: &str, headers: &HeaderMap) -> Call {
+fn call(method: &Method, path: &str, query: &str, headers: &HeaderMap, body: &[u8]) -> Call {
     let decoded = |text: &str| percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned();
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(decoded);
     let asked = |name: &str| {
@@ -100,7 +100,9 @@ fn call(method: &Method, path: &str, query: &str, headers: &HeaderMap) -> Call {
     };
     if let Some(target) = header("x-amz-target") {
         let operation = target.trim_start_matches("AmazonSQS.").to_owned();
-        return Call { operation, on: String::new(), source: None, prefix: None };
+        let asked: serde_json::Value = serde_json::from_slice(body).expect("SQS is asked by JSON");
+        let queue = asked["QueueUrl"].as_str().and_then(|url| url.rsplit('/').next()).expect("a queue");
+        return Call { operation, on: queue.to_owned(), source: None, prefix: None };
     }
     let operation = match (method, asked("x-id")) {
         (_, Some(name)) => name,

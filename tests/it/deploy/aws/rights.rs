@@ -10,7 +10,8 @@ use crate::support::recorder::Call;
 /// An action on something, both by IAM's names. In a policy, what it is on may be a pattern.
 type Right = (String, String);
 
-/// Panics where the policy and the calls do not say the same. `prefix` is where in the bucket the worker works.
+/// Panics where the policy and the calls do not say the same. `prefix` is where in the bucket the worker works, `queue`
+/// the ARN of its queue, whose account and region all queues here have.
 pub fn compare(policy: &Value, calls: &[Call], bucket: &str, prefix: &str, queue: &str) {
     let granted = granted(policy);
     let needed: BTreeSet<Right> = calls.iter().flat_map(|call| needed(call, queue)).collect();
@@ -52,7 +53,8 @@ fn needed(call: &Call, queue: &str) -> Vec<Right> {
         ],
         "DeleteObject" => vec![right("s3:DeleteObject", &on)],
         name @ ("GetQueueAttributes" | "ReceiveMessage" | "DeleteMessage") => {
-            vec![right(&format!("sqs:{name}"), queue)]
+            let (account, _) = queue.rsplit_once(':').expect("an ARN");
+            vec![right(&format!("sqs:{name}"), &format!("{account}:{}", call.on))]
         }
         name => panic!("no worker was known to call {name}: add the right that it needs here, and to the template"),
     }
