@@ -142,6 +142,21 @@ async fn what_was_due_while_no_worker_ran_is_judged_by_when_files_were_put_there
     let text = String::from_utf8_lossy(&listed.stdout).into_owned();
     let line = format!("late     {} MISSING -          -       -    -", (daily.due_at - day).format("%F %T UTC"));
     assert_eq!(text.lines().nth(1), Some(line.as_str()), "{text}");
+
+    let running = daily.app.start(&["run", "--listen", "127.0.0.1:0"]);
+    let address = address_of(&daily.app, &running).await;
+    daily.app.wait_until("it is ready", async || get(&address, "/readyz", "").await.status == 200).await;
+    for (asked, shown) in [
+        ("", 4),
+        ("?status=MISSING", 1),
+        ("?campaign=late&status=ARRIVED", 2),
+        ("?campaign=other", 0),
+        ("?page=2", 0),
+        ("?status=nonsense", 4),
+    ] {
+        let page = get(&address, &format!("/expected{asked}"), "").await.body;
+        assert_eq!(page.matches("id=\"expected-7-").count(), shown, "{asked}");
+    }
 }
 
 async fn a_file_that_waits_for_us_is_not_missing(to: To) {

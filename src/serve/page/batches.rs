@@ -11,7 +11,7 @@ use maud::{Markup, html};
 use serde::Deserialize;
 
 use super::layout::{Frame, Here};
-use super::paging::{PAGE, Paging, choice};
+use super::paging::{PAGE, Paging, campaigns, choice};
 use super::table::{self, Column};
 use super::viewer::Viewer;
 use super::{NoPage, Page, show, uploads};
@@ -99,10 +99,7 @@ pub(super) async fn list(
 }
 
 fn form(page: &Page, filter: &Filter) -> Markup {
-    let mut campaigns: Vec<&str> = page.installation.campaigns.iter().map(String::as_str).collect();
-    if !filter.campaign.is_empty() && !campaigns.contains(&filter.campaign.as_str()) {
-        campaigns.push(&filter.campaign); // of a batch whose campaign is not configured any more
-    }
+    let campaigns = campaigns(&page.installation.campaigns, &filter.campaign);
     html! {
         form #filters .filters role="search" aria-label="Filter batches" method="get" action="/" data-keep {
             div.field.wide { label for="name" { "File name" } input #name type="search" name="name" value=(filter.name) autocomplete="off"; }

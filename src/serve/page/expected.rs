@@ -2,19 +2,47 @@
 
 use std::sync::Arc;
 
-use axum::extract::State;
+use axum::extract::{Query, State};
 use axum::response::{IntoResponse as _, Response};
 use maud::{Markup, html};
+use serde::Deserialize;
 
 use super::alarms::Alarm;
 use super::layout::{Frame, Here};
+use super::paging::{PAGE, Paging, campaigns, choice};
 use super::table::{self, Column};
 use super::viewer::Viewer;
 use super::{NoPage, Page, show};
 use crate::model::{ExpectedFile, ExpectedNow, ExpectedQuery, ExpectedStatus};
 
-/// Due times shown.
-const SHOWN: u32 = 100;
+/// What is looked for, as the form sends it: what is left blank does not count, and neither does what makes no sense.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Filter {
+    campaign: String,
+    status: String,
+    page: String,
+}
+
+impl Filter {
+    fn paging(&self) -> Paging<'_> {
+        Paging {
+            path: "/expected",
+            fields: vec![("campaign", &self.campaign), ("status", &self.status)],
+            page: &self.page,
+        }
+    }
+
+    fn query(&self, bucket: &str) -> ExpectedQuery {
+        ExpectedQuery {
+            status: ExpectedStatus::parse(&self.status),
+            campaign_name: (!self.campaign.is_empty()).then(|| self.campaign.clone()),
+            bucket: Some(bucket.to_owned()),
+            offset: self.paging().offset(),
+            limit: PAGE,
+        }
+    }
+}
 
 /// Whether somebody should look after it.
 pub(super) fn is_wanting(now: &ExpectedNow) -> bool {
@@ -34,14 +62,22 @@ pub(super) fn alarm(all: &[ExpectedNow]) -> Option<Alarm> {
     (!names.is_empty()).then(|| Alarm::new(what, why))
 }
 
-pub(super) async fn list(State(page): State<Arc<Page>>, viewer: Viewer) -> Result<Response, NoPage> {
+pub(super) async fn list(
+    State(page): State<Arc<Page>>,
+    viewer: Viewer,
+    Query(filter): Query<Filter>,
+) -> Result<Response, NoPage> {
     let frame = Frame::of(&page, &viewer).await?;
-    let asked = ExpectedQuery { bucket: Some(frame.bucket.to_owned()), limit: SHOWN, ..Default::default() };
-    let files = frame.store.list_expected(&asked).await?;
+    let asked = filter.query(frame.bucket);
+    let (total, files) = (frame.store.count_expected(&asked).await?, frame.store.list_expected(&asked).await?);
+    let is_all = filter.paging().is_blank();
     let content = html! {
-        h1 { "Expected files" }
+        h1 { "Expected files" @if total > 0 { " " span.total { (show::grouped(total)) } } }
+        @if total > 0 || !is_all { (form(&page, &filter)) }
         section aria-label="Due times" {
-            @if files.is_empty() {
+            @if files.is_empty() && (total > 0 || !is_all) {
+                div.empty.small { p { "No due time is like that." } }
+            } @else if files.is_empty() {
                 div.empty {
                     p { "No file is expected." }
                     p.small {
@@ -51,10 +87,25 @@ pub(super) async fn list(State(page): State<Arc<Page>>, viewer: Viewer) -> Resul
                 }
             } @else {
                 (table(&page, &files))
+                (filter.paging().links(total))
             }
         }
     };
     Ok(frame.show(Here::Expected, "Expected files", &content).into_response())
+}
+
+fn form(page: &Page, filter: &Filter) -> Markup {
+    let campaigns = campaigns(&page.installation.campaigns, &filter.campaign);
+    html! {
+        form #filters .filters role="search" aria-label="Filter due times" method="get" action="/expected" data-keep {
+            (choice("campaign", "Campaign", "all", &campaigns, &filter.campaign))
+            (choice("status", "Status", "all", &ExpectedStatus::ALL.map(ExpectedStatus::as_str), &filter.status))
+            div.buttons {
+                button type="submit" { "Filter" }
+                @if !filter.paging().is_blank() { a href="/expected" { "Show all" } }
+            }
+        }
+    }
 }
 
 fn table(page: &Page, files: &[ExpectedFile]) -> Markup {

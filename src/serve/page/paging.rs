@@ -58,6 +58,15 @@ impl Paging<'_> {
     }
 }
 
+/// The campaigns to choose from: those that are configured, and the chosen one, which may be of before.
+pub(super) fn campaigns<'a>(configured: &'a [String], chosen: &'a str) -> Vec<&'a str> {
+    let mut campaigns: Vec<&str> = configured.iter().map(String::as_str).collect();
+    if !chosen.is_empty() && !campaigns.contains(&chosen) {
+        campaigns.push(chosen);
+    }
+    campaigns
+}
+
 /// A choice of one word, or of all.
 pub(super) fn choice(name: &str, label: &str, all: &str, words: &[&str], chosen: &str) -> Markup {
     html! {
