@@ -148,9 +148,13 @@ impl Run {
         let mut failures = 0;
         let mut dead_letters = DeadLetters::default();
         while !self.stop.is_cancelled() {
-            dead_letters.look(bucket).await;
+            // Both, so that no server that is silent holds up a stop.
+            let heard = async {
+                dead_letters.look(bucket).await;
+                bucket.notices().await
+            };
             let notices = tokio::select! {
-                notices = bucket.notices() => notices,
+                notices = heard => notices,
                 () = self.stop.cancelled() => return,
             };
             match notices {
