@@ -53,14 +53,15 @@ impl Queue {
         let timeouts = aws::timeouts(LONG_POLL + aws::ATTEMPT_TIMEOUT);
         let config = aws_sdk_sqs::config::Builder::from(&shared).timeout_config(timeouts).build();
         let queue = Queue { client: Client::from_conf(config), url, bucket };
-        queue.dead_letter_queue().await?;
+        queue.attribute(&queue.url, QueueAttributeName::RedrivePolicy).await?;
         Ok(queue)
     }
 
     /// The address of the queue for messages that are received in vain too often; `None`: they come for ever.
     pub async fn dead_letter_queue(&self) -> Result<Option<String>, Error> {
         let policy = self.attribute(&self.url, QueueAttributeName::RedrivePolicy).await?;
-        Ok(policy.and_then(|policy| beside(&self.url, &policy)))
+        let unclear = || Error::permanent("the redrive policy is none that SQS would give, of the queue", &self.url);
+        policy.map(|policy| beside(&self.url, &policy).ok_or_else(unclear)).transpose()
     }
 
     /// How many messages lie in that queue, by SQS's own estimate; `None` where there is none.
