@@ -53,9 +53,8 @@ pub fn start(config: &LogConfig, with_traces: bool) -> Result<(), String> {
     let on_terminal = std::io::stderr().is_terminal();
     let level = config.level.as_deref().unwrap_or(if on_terminal { "warn" } else { "info" });
     // PostgreSQL's notices ("already exists, skipping") come by way of sqlx; whoever wants them names sqlx in the
-    // filter. A session that was found gone is replaced at once: what could not be done is told by who wanted it.
-    let libraries = "sqlx=warn,sqlx_core::pool=error,opentelemetry_sdk=warn,opentelemetry_otlp=warn";
-    let filter = EnvFilter::try_new(format!("{libraries},{level}"))
+    // filter.
+    let filter = EnvFilter::try_new(format!("sqlx=warn,opentelemetry_sdk=warn,opentelemetry_otlp=warn,{level}"))
         .map_err(|error| format!("log.level = {level:?}: {error}"))?;
     // The library that reads phone numbers writes each of them into its log.
     let silent = "rlibphonenumber=off".parse().map_err(|error| format!("log: {error}"))?;

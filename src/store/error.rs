@@ -1,5 +1,8 @@
 //! Trouble with the store. Ours, never the sender's.
 
+use std::borrow::Cow;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use sqlx::migrate::MigrateError;
 
 /// What kind of trouble; it decides what the worker does next.
@@ -57,6 +60,9 @@ impl Error {
                     "the store has no tables of batchdrop yet; run batchdrop migrate, or batchdrop run",
                 );
             }
+            if code_of(&source).as_deref() == Some(ONLY_READS) {
+                REFUSED_TO_WRITE.store(true, Ordering::Relaxed);
+            }
             Error { kind: kind_of(&source), what: format!("the store could not {what}"), source: Some(source) }
         }
     }
@@ -77,6 +83,22 @@ impl Error {
             other => Error::permanent(format!("the schema could not be brought up to date: {other}")),
         }
     }
+}
+
+/// PostgreSQL's SQLSTATE `read_only_sql_transaction`.
+const ONLY_READS: &str = "25006";
+
+/// Set by the first such error, and never taken back: where one server took another's place, that comes again.
+static REFUSED_TO_WRITE: AtomicBool = AtomicBool::new(false);
+
+/// Whether a database of this process has ever refused to write.
+pub(super) fn has_refused_to_write() -> bool {
+    REFUSED_TO_WRITE.load(Ordering::Relaxed)
+}
+
+/// The database's own word for what went wrong.
+pub(super) fn code_of(error: &sqlx::Error) -> Option<Cow<'_, str>> {
+    error.as_database_error().and_then(|database| database.code())
 }
 
 fn is_table_missing(error: &sqlx::Error) -> bool {
@@ -110,7 +132,7 @@ fn is_transient(code: &str) -> bool {
     // Connection, resources (disk, memory, connections), operator intervention, serialisation and deadlock,
     // read-only (a standby, or a disk that filled), idle for too long in a transaction, lock not available.
     ["08", "53", "57", "40", "58"].iter().any(|class| code.starts_with(class))
-        || matches!(code, "25006" | "25P03" | "55P03")
+        || matches!(code, ONLY_READS | "25P03" | "55P03")
 }
 
 #[cfg(test)]

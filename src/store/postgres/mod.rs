@@ -15,7 +15,7 @@ use super::protocol::{
 };
 use super::sql::{batch_id, check_conservation, unsigned};
 use super::writing::{Pieces, Writing, Written};
-use super::{Error, StoreConfig};
+use super::{Error, StoreConfig, error};
 use crate::model::{
     Action, Batch, BatchDraft, BatchEvent, BatchOrder, BatchQuery, BatchStatus, Claim, Direction, Event, FileCode,
     Holder, KeyField, KeyScope, Known, ListState, Lookup, Message, MessageState, Object, OwedAnswer, Person, Questions,
@@ -70,8 +70,12 @@ const GUARD: &str = "select set_config('idle_in_transaction_session_timeout', '6
 const IN_ORDER: &str = "set enable_bitmapscan = off";
 
 /// What a session was opened with lasts as long as it does: one that was opened on a standby, or while the operator let
-/// the database only read, may go on refusing to write when a new one would.
+/// the database only read, goes on refusing to write when a new one would not. Once one has, each is asked before it is
+/// used; until then the question would only cost time.
 async fn can_write(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
+    if !error::has_refused_to_write() {
+        return Ok(true);
+    }
     let row = connection.fetch_one("show transaction_read_only").await?;
     Ok(row.try_get::<&str, _>(0)? == "off")
 }
@@ -103,8 +107,6 @@ impl Postgres {
                     connection.execute(IN_ORDER).await.map(|_| ())
                 })
             })
-            // In the place of the pool's own question, whether the session lives: this asks that as well.
-            .test_before_acquire(false)
             .before_acquire(|connection, _| Box::pin(can_write(connection)))
             .connect_lazy_with(options);
         Ok(Postgres { writer: pool.clone(), reader: pool })
@@ -142,7 +144,7 @@ async fn begin(pool: &Pool<Db>) -> Result<Transaction<'static, Db>, Error> {
 
 async fn steer_turn(transaction: &mut Transaction<'static, Db>, batch_id: &str) -> Result<(), Error> {
     let turn = sqlx::query(query_file!("steer_turn")).bind(batch_id).execute(&mut **transaction).await;
-    turn.map(|_| ()).map_err(|error| match error.as_database_error().and_then(|database| database.code()) {
+    turn.map(|_| ()).map_err(|error| match error::code_of(&error) {
         Some(code) if code == "55P03" => {
             let what =
                 "steer a batch: a program that takes its requests keeps a transaction open; end that, and try again";
