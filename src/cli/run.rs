@@ -253,7 +253,7 @@ async fn show(mut heard: UnboundedReceiver<News>, store: Store, json: bool) {
                 drained = true;
                 progress.finish_and_clear();
                 if table.is_empty() {
-                    note("Nothing new: what lies there has been loaded before; see batchdrop batches list.");
+                    note("Nothing new: all that lies there is in the ledger already; see batchdrop uploads list.");
                 }
                 table.print();
             }
