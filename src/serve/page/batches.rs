@@ -11,7 +11,7 @@ use maud::{Markup, html};
 use serde::Deserialize;
 
 use super::layout::{Frame, Here};
-use super::paging::{PAGE, Paging, campaigns, choice};
+use super::paging::{PAGE, Paging, campaigns, choice, part_of_name};
 use super::table::{self, Column};
 use super::viewer::Viewer;
 use super::{NoPage, Page, show, uploads};
@@ -100,19 +100,14 @@ pub(super) async fn list(
 
 fn form(page: &Page, filter: &Filter) -> Markup {
     let campaigns = campaigns(&page.installation.campaigns, &filter.campaign);
-    html! {
-        form #filters .filters role="search" aria-label="Filter batches" method="get" action="/" data-keep {
-            div.field.wide { label for="name" { "File name" } input #name type="search" name="name" value=(filter.name) autocomplete="off"; }
-            (choice("campaign", "Campaign", "all", &campaigns, &filter.campaign))
-            (choice("status", "Status", "all", &STATUSES, &filter.status))
-            div.field { label for="from" { "From" } input #from type="date" name="from" value=(filter.from); }
-            div.field { label for="to" { "To" } input #to type="date" name="to" value=(filter.to); }
-            div.buttons {
-                button type="submit" { "Filter" }
-                @if !filter.paging().is_blank() { a href="/" { "Show all" } }
-            }
-        }
-    }
+    let fields = html! {
+        (part_of_name(&filter.name))
+        (choice("campaign", "Campaign", "all", &campaigns, &filter.campaign))
+        (choice("status", "Status", "all", &STATUSES, &filter.status))
+        div.field { label for="from" { "From" } input #from type="date" name="from" value=(filter.from); }
+        div.field { label for="to" { "To" } input #to type="date" name="to" value=(filter.to); }
+    };
+    filter.paging().form("Filter batches", "Filter", "Show all", &fields)
 }
 
 fn table(page: &Page, batches: &[Batch], first_invalid: &BTreeMap<String, (u32, String)>) -> Markup {

@@ -96,16 +96,11 @@ pub(super) async fn list(
 
 fn form(page: &Page, filter: &Filter) -> Markup {
     let campaigns = campaigns(&page.installation.campaigns, &filter.campaign);
-    html! {
-        form #filters .filters role="search" aria-label="Filter due times" method="get" action="/expected" data-keep {
-            (choice("campaign", "Campaign", "all", &campaigns, &filter.campaign))
-            (choice("status", "Status", "all", &ExpectedStatus::ALL.map(ExpectedStatus::as_str), &filter.status))
-            div.buttons {
-                button type="submit" { "Filter" }
-                @if !filter.paging().is_blank() { a href="/expected" { "Show all" } }
-            }
-        }
-    }
+    let fields = html! {
+        (choice("campaign", "Campaign", "all", &campaigns, &filter.campaign))
+        (choice("status", "Status", "all", &ExpectedStatus::ALL.map(ExpectedStatus::as_str), &filter.status))
+    };
+    filter.paging().form("Filter due times", "Filter", "Show all", &fields)
 }
 
 fn table(page: &Page, files: &[ExpectedFile]) -> Markup {

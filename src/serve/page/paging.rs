@@ -43,6 +43,19 @@ impl Paging<'_> {
         format!("{}?{}", self.path, pairs.join("&"))
     }
 
+    /// The form that chooses, `called` so for those who do not see it; its button, and the way back to `all`.
+    pub(super) fn form(&self, called: &str, button: &str, all: &str, fields: &Markup) -> Markup {
+        html! {
+            form #filters .filters role="search" aria-label=(called) method="get" action=(self.path) data-keep {
+                (fields)
+                div.buttons {
+                    button type="submit" { (button) }
+                    @if !self.is_blank() { a href=(self.path) { (all) } }
+                }
+            }
+        }
+    }
+
     /// The links to the pages before and behind, where there are some.
     pub(super) fn links(&self, total: u64) -> Markup {
         let (page, last) = (self.number(), total.div_ceil(u64::from(PAGE)));
@@ -65,6 +78,13 @@ pub(super) fn campaigns<'a>(configured: &'a [String], chosen: &'a str) -> Vec<&'
         campaigns.push(chosen);
     }
     campaigns
+}
+
+/// A part of a file's name.
+pub(super) fn part_of_name(said: &str) -> Markup {
+    html! {
+        div.field.wide { label for="name" { "File name" } input #name type="search" name="name" value=(said) autocomplete="off"; }
+    }
 }
 
 /// A choice of one word, or of all.

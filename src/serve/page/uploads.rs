@@ -9,7 +9,7 @@ use maud::{Markup, html};
 use serde::Deserialize;
 
 use super::layout::{Frame, Here};
-use super::paging::{PAGE, Paging, choice};
+use super::paging::{PAGE, Paging, choice, part_of_name};
 use super::viewer::Viewer;
 use super::{NoPage, Page, ledger, show};
 use crate::model::{FileCode, Upload, UploadQuery, UploadStatus};
@@ -66,16 +66,11 @@ pub(super) async fn list(
 }
 
 fn form(filter: &Filter) -> Markup {
-    html! {
-        form #filters .filters role="search" aria-label="Find uploads" method="get" action="/uploads" data-keep {
-            div.field.wide { label for="name" { "File name" } input #name type="search" name="name" value=(filter.name) autocomplete="off"; }
-            (choice("status", "Status", "open and refused", &UploadStatus::ALL.map(UploadStatus::as_str), &filter.status))
-            div.buttons {
-                button type="submit" { "Find" }
-                @if !filter.paging().is_blank() { a href="/uploads" { "Open and refused" } }
-            }
-        }
-    }
+    let fields = html! {
+        (part_of_name(&filter.name))
+        (choice("status", "Status", "open and refused", &UploadStatus::ALL.map(UploadStatus::as_str), &filter.status))
+    };
+    filter.paging().form("Find uploads", "Find", "Open and refused", &fields)
 }
 
 async fn found(page: &Page, viewer: &Viewer, frame: &Frame<'_>, filter: &Filter) -> Result<Markup, NoPage> {
