@@ -9,7 +9,7 @@ use ExpectedStatus::{Arrived, Expected, Failed, Missing};
 use batchdrop::model::{ExpectedFile, ExpectedQuery, ExpectedStatus};
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::serving::{address_of, get};
+use super::serving::{address_of, get, serving};
 use super::support::app::{In, TestApp, To, contacts, on_both_stores};
 use super::support::receiver::{Receiver, SECRET, check_signatures};
 
@@ -143,9 +143,7 @@ async fn what_was_due_while_no_worker_ran_is_judged_by_when_files_were_put_there
     let line = format!("late     {} MISSING -          -       -    -", (daily.due_at - day).format("%F %T UTC"));
     assert_eq!(text.lines().nth(1), Some(line.as_str()), "{text}");
 
-    let running = daily.app.start(&["run", "--listen", "127.0.0.1:0"]);
-    let address = address_of(&daily.app, &running).await;
-    daily.app.wait_until("it is ready", async || get(&address, "/readyz", "").await.status == 200).await;
+    let (_running, address) = serving(&daily.app).await;
     for (asked, shown) in [
         ("", 4),
         ("?status=MISSING", 1),

@@ -50,6 +50,14 @@ pub async fn address_of(app: &TestApp, running: &Running) -> String {
     said().expect("said just now")
 }
 
+/// The worker, once it has its bucket and its store, and where it serves.
+pub async fn serving(app: &TestApp) -> (Running, String) {
+    let running = app.start(&["run", "--listen", "127.0.0.1:0"]);
+    let address = address_of(app, &running).await;
+    app.wait_until("it is ready", || async { get(&address, "/readyz", "").await.status == 200 }).await;
+    (running, address)
+}
+
 async fn counts_what_happened(dropped: In, to: To) {
     let app = TestApp::new(dropped, to).await;
     app.drop_file("good.csv", contacts(100, 1)).await;
@@ -148,9 +156,7 @@ async fn while_the_store_is_away_it_lives_and_is_not_ready() {
 #[tokio::test]
 async fn a_worker_whose_bucket_went_away_is_not_ready() {
     let app = TestApp::new(In::Folder, To::Sqlite).await;
-    let running = app.start(&["run", "--listen", "127.0.0.1:0"]);
-    let address = address_of(&app, &running).await;
-    app.wait_until("it is ready", || async { get(&address, "/readyz", "").await.status == 200 }).await;
+    let (_running, address) = serving(&app).await;
     std::fs::rename(app.folder(), app.folder().with_extension("away")).expect("renamed");
     app.wait_until("it is not ready", || async { get(&address, "/readyz", "").await.status == 503 }).await;
     std::fs::rename(app.folder().with_extension("away"), app.folder()).expect("renamed back");
@@ -256,9 +262,7 @@ async fn the_page_shows_what_happened_to_s3_on_postgres() {
 async fn the_page_wants_a_login_where_there_is_a_token() {
     let mut app = TestApp::new(In::Folder, To::Sqlite).await;
     app.set("SERVE_READ_TOKEN", TOKEN);
-    let running = app.start(&["run", "--listen", "127.0.0.1:0"]);
-    let address = address_of(&app, &running).await;
-    app.wait_until("it is ready", || async { get(&address, "/readyz", "").await.status == 200 }).await;
+    let (_running, address) = serving(&app).await;
     let sent_on = get(&address, "/uploads", "").await;
     assert_eq!(sent_on.status, 303);
     assert!(sent_on.head.contains("location: /login?next=%2Fuploads"), "{}", sent_on.head);

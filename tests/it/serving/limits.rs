@@ -2,18 +2,11 @@
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use super::{Answer, TOKEN, address_of, get, post};
-use crate::support::app::{In, Running, TestApp, To, contacts};
+use super::{Answer, TOKEN, get, post, serving};
+use crate::support::app::{In, TestApp, To, contacts};
 
 const BATCHES: &str = "/api/v1/outbound/batches";
 const OURS: &str = "Sec-Fetch-Site: same-origin\r\n";
-
-async fn serving(app: &TestApp) -> (Running, String) {
-    let running = app.start(&["run", "--listen", "127.0.0.1:0"]);
-    let address = address_of(app, &running).await;
-    app.wait_until("it is ready", || async { get(&address, "/readyz", "").await.status == 200 }).await;
-    (running, address)
-}
 
 /// The first refusal of what is asked again and again; on no machine does it take so long that none comes.
 async fn refused(ask: impl AsyncFn() -> Answer) -> Answer {

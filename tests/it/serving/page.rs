@@ -6,8 +6,8 @@ use std::process::Stdio;
 use sqlx::{Connection as _, Executor as _, PgConnection};
 
 use super::api::{WRITE_TOKEN, client};
-use super::{TOKEN, address_of};
-use crate::support::app::{In, Running, TestApp, To, contacts, fixture};
+use super::{TOKEN, serving};
+use crate::support::app::{In, TestApp, To, contacts, fixture};
 
 /// Runs a script on the page at this address to its good end, and does what it asks for on the way.
 async fn play(script: &str, address: &str, more: &[&str], mut wish: impl AsyncFnMut(&str)) {
@@ -37,12 +37,6 @@ async fn play(script: &str, address: &str, more: &[&str], mut wish: impl AsyncFn
 /// For scripts that ask for nothing.
 async fn no_wish(wish: &str) {
     panic!("it asks for: {wish}");
-}
-
-async fn serving(app: &TestApp) -> (Running, String) {
-    let running = app.start(&["run", "--listen", "127.0.0.1:0"]);
-    let address = address_of(app, &running).await;
-    (running, address)
 }
 
 async fn settled(app: &TestApp, files: usize) {
