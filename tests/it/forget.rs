@@ -171,8 +171,8 @@ async fn what_would_name_the_person_or_take_another_is_refused() {
         (&["--target", "-"], 1, "another number in another campaign"),
         (&["--target", "-", "--campaign", "a", "--reason", "asked by 212-555-0142"], 1, "--reason tells who it is"),
         (&["--target", "-", "--campaign", "c"], 1, "no campaign c"),
-        (&["--target", "-", "--campaign", "a", "--by", "me"], 1, "must be given as an e-mail address"),
-        (&["--target", "-", "--campaign", "a", "--by", "me@"], 1, "must be given as an e-mail address"),
+        (&["--target", "-", "--campaign", "a", "--by", "me"], 1, "who wants it must be given as an e-mail address"),
+        (&["--target", "-", "--campaign", "a", "--by", "me@"], 1, "who wants it must be given as an e-mail address"),
         (&["--target", "-", "--campaign", "a", "--reason", &"r".repeat(1_001)], 1, "the reason is too long"),
     ] {
         let ran = forget(&app, arguments, "2125550142");

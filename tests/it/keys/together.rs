@@ -128,7 +128,8 @@ async fn who_waits_for_its_turn_keeps_its_claim() {
 
 #[tokio::test]
 async fn who_waits_for_its_turn_hears_a_stop() {
-    let app = app(To::Postgres, WINDOW).await;
+    let mut app = app(To::Postgres, WINDOW).await;
+    app.set("WORKER_LEASE_SECONDS", "3600"); // nothing else ends its wait
     let _other = take_the_turn(&app).await;
     let mut worker = start_one_that_waits(&app).await;
     worker.signal(libc::SIGTERM);

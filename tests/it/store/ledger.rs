@@ -160,16 +160,19 @@ async fn no_upload_is_claimed_twice_while_its_lease_lasts(place: &Place) {
 async fn once_its_lease_is_over_an_upload_is_claimed_again(place: &Place) {
     let store = place.store().await;
     record(&store, "a.csv").await;
-    let first = store.claim(BUCKET, "worker-1", LEASE, None).await.unwrap().unwrap();
+    let first = store.claim(BUCKET, "worker-1", HOUR, None).await.unwrap().unwrap();
     assert!(claim(&store).await.is_none(), "its lease lasts");
     an_hour_goes_by(place, "available_at").await;
+    an_hour_goes_by(place, "claimed_at").await;
     let second = store.claim(BUCKET, "worker-2", LEASE, None).await.unwrap().expect("its lease is over");
     assert_eq!((first.attempt, second.attempt), (1, 2));
     assert!(!first.was_dropped, "it was new");
     assert_eq!(second.was_dropped, !place.is_sqlite(), "SQLite does not tell: there, nothing is worked on beside it");
     assert_ne!(first.token, second.token);
     assert_eq!((first.upload_id, first.object, first.seen_at), (second.upload_id, second.object, second.seen_at));
-    assert_eq!(only_upload(&store).await.claimed_by.as_deref(), Some("worker-2"));
+    let upload = only_upload(&store).await;
+    assert_eq!((upload.claimed_by.as_deref(), upload.claimed_at), (Some("worker-2"), Some(second.claimed_at)));
+    assert!(second.claimed_at >= first.claimed_at, "and not an hour before");
 }
 
 async fn a_renewed_lease_lasts_longer(place: &Place) {
