@@ -156,7 +156,10 @@ fn names(person: &Person, text: &str) -> bool {
 
 fn told(requests: usize, reason: Option<&str>) -> String {
     let requests = if requests == 1 { "1 request".to_owned() } else { format!("{requests} requests") };
-    reason.map_or(requests.clone(), |reason| format!("{requests}: {reason}"))
+    match reason {
+        Some(reason) => format!("{requests}: {reason}"),
+        None => requests,
+    }
 }
 
 /// Where in the bucket the person may still be found: what was sent, and the rejects.

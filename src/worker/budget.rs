@@ -45,8 +45,8 @@ impl Run {
     }
 
     /// Looks at what draining left. An upload that waits for a list, or that was put off after the last look at what
-    /// waits, is trouble; those that there was no time for are not: they are counted, where the time was up. So are those in the hands of
-    /// others, second.
+    /// waits, is trouble. Told are those that there was no time for, which are none, where the time was up; and those in
+    /// the hands of other workers.
     pub(super) async fn look_back(&self) -> (Option<u64>, u64) {
         let is_up = self.time_is_up.is_cancelled();
         let Ok(backlog) = self.worker.store.backlog(self.worker.bucket.name()).await else {

@@ -216,7 +216,7 @@ struct DeadLetters {
 impl DeadLetters {
     /// Counts them anew, if that was not done just now.
     async fn look(&mut self, bucket: &Bucket) {
-        if !bucket.has_queue() || self.looked_at.is_some_and(|at| at.elapsed() < DEAD_LETTERS_LOOK) {
+        if self.looked_at.is_some_and(|at| at.elapsed() < DEAD_LETTERS_LOOK) {
             return;
         }
         self.looked_at = Some(Instant::now());
