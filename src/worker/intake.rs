@@ -281,7 +281,11 @@ impl Worker {
             }),
         };
         match (step, lookup) {
-            (Said::Rows(chunk), _) => load.rows(&chunk).await?,
+            // A database that takes no more, such as by a lock of somebody's, must not hold up a stop.
+            (Said::Rows(chunk), _) => tokio::select! {
+                taken = load.rows(&chunk) => taken?,
+                () = stop.cancelled() => return Err(Halt::Stopped),
+            },
             (Said::Question(questions, answer), Some(lookup)) => {
                 let known = tokio::select! {
                     known = self.store.known(lookup, &questions) => known?,

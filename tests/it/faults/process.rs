@@ -73,9 +73,10 @@ async fn sigterm_gives_back_all_that_is_in_work() {
     app.set("WORKER_LEASE_SECONDS", "3600");
     app.set("WORKER_UPLOADS_AT_ONCE", "3");
     for seed in 1..=3 {
-        app.drop_file(&format!("calls_{seed}.csv"), contacts(1_000, seed)).await;
+        app.drop_file(&format!("large_{seed}.csv"), contacts(100_000, seed)).await;
     }
-    // None can be finished: the server has them wait in the middle of their rows.
+    // None can be published: the server has them wait in the middle of their rows, and these are too many to be on
+    // their way all at once.
     let mut operator = PgConnection::connect(&app.store_url).await.expect("the test's database");
     operator.execute("begin; lock table request_rows in exclusive mode").await.expect("a lock");
     let mut worker = app.start(&["run"]);
@@ -90,7 +91,7 @@ async fn sigterm_gives_back_all_that_is_in_work() {
     assert!(app.uploads().await.iter().all(|upload| upload.attempts == 0), "nothing counted");
     operator.close().await.expect("the lock is gone");
     assert_eq!(app.settle().await, 0);
-    assert!(app.batches().await.iter().all(|batch| batch.rows_read == 1_000));
+    assert!(app.batches().await.iter().all(|batch| batch.rows_read == 100_000));
     assert!(all_are(UploadStatus::Loaded).await);
 }
 
